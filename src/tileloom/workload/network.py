@@ -1,0 +1,86 @@
+"""A whole network: problems in a graph, equal ones merged with a count, everything else kept and reported.
+
+Built by the front ends; never drops a node silently: what is not a problem is a `VectorOp` (pooling, add, softmax:
+work without multiply-accumulates) or a `Skipped` (with the reason).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from tileloom.workload.problem import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One node that is a problem. `inputs`/`outputs` name the tensors (edges) of the network it touches."""
+
+    name: str
+    problem: Problem
+    operator: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorOp:
+    """One node without multiply-accumulates: pooling, activation, add, softmax, normalisation, reshape.
+
+    `elements` is the number of output elements (0 when the operator moves no data, as a reshape).
+    """
+
+    name: str
+    operator: str
+    elements: int
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A node that could not be understood; the rest of the network is still mapped."""
+
+    node: str
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistinctProblem:
+    """A problem and the layers that share it; `count` is how many times the network runs it."""
+
+    problem: Problem
+    layers: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """A DAG of layers and vector operations in execution order; `source` says where it came from."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    vector_ops: tuple[VectorOp, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    source: str = ""
+
+    @cached_property
+    def problems(self) -> tuple[DistinctProblem, ...]:
+        """Distinct problems in order of first use; named after the first layer that has each."""
+        groups: dict[tuple[object, ...], list[Layer]] = {}
+        for layer in self.layers:
+            groups.setdefault(layer.problem.signature, []).append(layer)
+        return tuple(
+            DistinctProblem(
+                problem=group[0].problem,
+                layers=tuple(layer.name for layer in group),
+                count=sum(layer.count for layer in group),
+            )
+            for group in groups.values()
+        )
+
+    @cached_property
+    def macs(self) -> int:
+        return sum(layer.problem.macs * layer.count for layer in self.layers)
