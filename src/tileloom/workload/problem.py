@@ -192,14 +192,14 @@ def _faults(problem: Problem) -> list[str]:
         if not 1 <= t.bits <= 1024:
             faults.append(f"tensor '{t.name}' has {t.bits} bits per value; expected 1 to 1024")
         for axis in t.axes:
-            for d, c in axis.terms:
-                used.add(d)
-                if d not in names:
+            for dim, c in axis.terms:
+                used.add(dim)
+                if dim not in names:
                     faults.append(
-                        f"tensor '{t.name}' uses dimension '{d}'{did_you_mean(d, names)}, which is not declared"
+                        f"tensor '{t.name}' uses dimension '{dim}'{did_you_mean(dim, names)}, which is not declared"
                     )
                 if c < 1:
-                    faults.append(f"tensor '{t.name}': coefficient {c} of '{d}' must be positive")
+                    faults.append(f"tensor '{t.name}': coefficient {c} of '{dim}' must be positive")
     faults.extend(
         f"dimension '{n}' indexes no tensor" for n in names if n not in used and problem.extents.get(n, 1) > 1
     )
