@@ -6,7 +6,7 @@ the `loopnest` model on the mapping it returns, which is checked to be what the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isclose
 from time import perf_counter
 from typing import ClassVar
@@ -18,13 +18,13 @@ from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, SearchResult, Status, value_of
 from tileloom.search.optimal.build import build_mapping
-from tileloom.search.optimal.columns import compile_template, rank_groups
+from tileloom.search.optimal.columns import Compiled, compile_template, rank_groups
 from tileloom.search.optimal.explain import explain, why_infeasible
-from tileloom.search.optimal.kernels import ENERGY, LATENCY
+from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
 from tileloom.search.optimal.prepare import Ints, Prepared, prepare
-from tileloom.search.optimal.run import CODES, Outcome, run_front, run_scalar
-from tileloom.search.optimal.space import Setting, setting_of, templates
+from tileloom.search.optimal.run import CODES, Outcome, root_value, run_front, run_scalar
+from tileloom.search.optimal.space import Setting, Template, setting_of, templates
 from tileloom.search.optimal.utilization import required_products
 from tileloom.workload.problem import Problem
 
@@ -63,20 +63,12 @@ class OptimalMapper:
             )
         started = perf_counter()
         setting = setting_of(problem, architecture)
-        job = _Job(self, setting, objective)
+        job = _Job(self, setting, objective, rank_groups(setting), required_products(setting))
         if not setting.dims or problem.copy:
-            outcome = None
             result = job.trivial()
         else:
-            outcome = job.front() if self.pareto else job.best()
-            result = job.result(outcome)
-        return _with_seconds(result, perf_counter() - started)
-
-
-def _with_seconds(result: SearchResult, seconds: float) -> SearchResult:
-    from dataclasses import replace
-
-    return replace(result, seconds=seconds)
+            result = job.result(job.front() if self.pareto else job.best())
+        return replace(result, seconds=perf_counter() - started)
 
 
 @dataclass(slots=True)
@@ -86,6 +78,8 @@ class _Job:
     options: OptimalMapper
     setting: Setting
     objective: Objective
+    groups: tuple[tuple[int, ...], ...]
+    lower: dict[int, tuple[float, bool]]
     templates_listed: int = 0
     space_size: int = 0
     options_before: int = 0
@@ -93,19 +87,13 @@ class _Job:
     templates_equal: int = 0
 
     def prepare(self, *, energy: bool, time: bool, code: int) -> list[Prepared]:
-        setting = self.setting
-        groups = rank_groups(setting)
-        lower = required_products(setting)
+        """All templates of the space, mirror images left out."""
         seen: set[object] = set()
         found = []
-        self.templates_listed = self.templates_equal = self.space_size = 0
-        self.options_before = self.options_after = 0
-        for template in templates(setting):
+        for template in templates(self.setting):
             self.templates_listed += 1
-            self.space_size += _chains(setting, template.allowed)
-            compiled = compile_template(
-                setting, template, groups, energy_matters=energy, time_matters=time, lower=lower
-            )
+            self.space_size += _chains(self.setting, template.allowed)
+            compiled = self.compile(template, energy=energy, time=time)
             if compiled.key in seen:
                 self.templates_equal += 1
                 continue
@@ -116,33 +104,39 @@ class _Job:
             found.append(prepared)
         return found
 
+    def compile(self, template: Template, *, energy: bool, time: bool) -> Compiled:
+        return compile_template(
+            self.setting, template, self.groups, energy_matters=energy, time_matters=time, lower=self.lower
+        )
+
     def best(self) -> Outcome:
         code = CODES[self.objective]
         gap, node_limit = self.options.gap, self.options.node_limit
         found = self.prepare(energy=code != LATENCY, time=code != ENERGY, code=code)
         outcome = run_scalar(found, code, gap=gap, node_limit=node_limit)
-        if not self.options.tie_break or outcome.prepared is None or not outcome.complete or gap or code == CODES["edp"]:
+        unproven = outcome.prepared is None or not outcome.complete or gap > 0
+        if not self.options.tie_break or unproven or code == EDP:
             return outcome
-        return self._broken_tie(outcome, code)
+        return self._broken_tie(found, outcome, code)
 
-    def _broken_tie(self, first: Outcome, code: int) -> Outcome:
+    def _broken_tie(self, found: list[Prepared], first: Outcome, code: int) -> Outcome:
         """Search again for the other objective among mappings that reach the optimum of the first."""
         other = ENERGY if code == LATENCY else LATENCY
         within = first.value * (1 + TIE)
         limits = {"cycle_limit": within} if code == LATENCY else {"energy_limit": within}
-        # Both objectives are needed at every node, so the templates are prepared as for EDP.
-        both = self.prepare(energy=True, time=True, code=CODES["edp"])
-        tied = [p for p in both if (p.root_cycles if code == LATENCY else p.root_energy) <= within]
+        # Every node needs both objectives now, so what can reach the optimum is compiled again as for EDP.
+        tied = [
+            prepare(self.compile(p.compiled.template, energy=True, time=True), EDP, remainders=self.options.remainders)
+            for p in found
+            if root_value(p, code) <= within
+        ]
         second = run_scalar(tied, other, **limits)
         if second.prepared is None:
             return first
-        return Outcome(
-            first.value, first.lower_bound, second.prepared, second.rows, first.counts + second.counts,
-            first.templates_cut, ()
-        )  # fmt: skip
+        return replace(first, prepared=second.prepared, rows=second.rows, counts=first.counts + second.counts)
 
     def front(self) -> Outcome:
-        found = self.prepare(energy=True, time=True, code=CODES["edp"])
+        found = self.prepare(energy=True, time=True, code=EDP)
         return run_front(found, gap=self.options.gap, node_limit=self.options.node_limit)
 
     def mapping(self, prepared: Prepared, rows: Ints) -> tuple[MappingTree, Cost]:
