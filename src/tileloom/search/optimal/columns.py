@@ -428,7 +428,9 @@ def _capacity_limits(compiler: Compiler) -> list[Limit]:
         for hold in range(1, len(holds) + 1) if index else ():
             if holds[hold - 1][0] == index:
                 tensor = setting.tensors[holds[hold - 1][1]]
-                constant, at = compiler.footprint_factor(tensor, compiler.reserved_at(hold), [0] * len(compiler.extents))
+                constant, at = compiler.footprint_factor(
+                    tensor, compiler.reserved_at(hold), [0] * len(compiler.extents)
+                )
                 occupied.append((tensor, constant * memory.bits_of(tensor) * memory.buffers, at))
         if index == 0:
             _, one = compiler.column([0] * len(compiler.extents), [])

@@ -185,6 +185,8 @@ def search(
     Returns (value, rows[groups] or -1, least bound that was cut, archive size, counts), counts = (nodes, options cut
     by bound, options cut by a limit, complete mappings evaluated, 1 if node_limit or a full archive ended the search).
     """
+    # A limit on the other objective needs both to be computed.
+    computed = EDP if objective == LATENCY and energy_limit < np.inf else objective
     groups = starts.shape[0] - 1
     columns = table.shape[1]
     best_rows = np.full(groups, -1, dtype=np.int64)
@@ -267,13 +269,11 @@ def search(
                         for j in range(columns):
                             low[j] = base_low[j] * table[row, j]
                             high[j] = base_high[j] * table[row, j]
-                        if not _feasible(
-                            low, high, limit_forms, limit_coefficient, limit_at, limit_low, limit_high
-                        ):
+                        if not _feasible(low, high, limit_forms, limit_coefficient, limit_at, limit_low, limit_high):
                             counts[2] += 1
                             continue
                         energy, cycles = bound(
-                            low, high, forms, plus, plus_at, minus, minus_at, offsets, leakage, objective, stop
+                            low, high, forms, plus, plus_at, minus, minus_at, offsets, leakage, computed, stop
                         )
                         if energy > energy_limit or cycles > cycle_limit:
                             counts[1] += 1

@@ -137,9 +137,7 @@ def _with_halo_choices(setting: Setting, holds: tuple[tuple[int, int], ...]) -> 
     for block, (_, t) in enumerate(holds, start=1):
         slot = next(i for i, s in enumerate(slots) if s.block == block and s.axis < 0)
         halo = [
-            i
-            for i, d in enumerate(setting.dims)
-            if slot in allowed[i] and setting.tensors[t].relevance(d) == "partial"
+            i for i, d in enumerate(setting.dims) if slot in allowed[i] and setting.tensors[t].relevance(d) == "partial"
         ]
         choices.append(halo or [-1])
     for chosen in product(*choices):
