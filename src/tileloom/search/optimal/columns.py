@@ -7,11 +7,13 @@ Formulae: cost/counts.py states them in words; here only their split into factor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf, isinf
 
+from tileloom.architecture.model import Memory
 from tileloom.search.optimal.space import Setting, Template
 from tileloom.workload.problem import Tensor
 
@@ -305,7 +307,7 @@ def _add_traffic(
 ) -> None:
     chain = [0, *(i for i, (_, t) in enumerate(compiler.template.holds, start=1) if t == tensor_index)]
     chain.append(len(compiler.template.holds) + 1)
-    for parent, child in zip(chain, chain[1:]):
+    for parent, child in itertools.pairwise(chain):
         memory_index = 0 if parent == 0 else compiler.template.holds[parent - 1][0]
         inner_index = compiler.template.holds[child - 1][0] if child <= len(compiler.template.holds) else None
         if energy_matters:
@@ -438,17 +440,18 @@ def _capacity_limits(compiler: Compiler) -> list[Limit]:
                 (t, float(setting.problem.size(t.name) * memory.bits_of(t) * memory.buffers), one)
                 for t in setting.tensors
             ]
-        for name, fits, limit in _parts(memory.name, memory.partitions, memory.capacity_bits):
+        for name, fits, limit in _parts(memory):
             coefficients = tuple((c, at) for t, c, at in occupied if fits is None or fits(t))
             if coefficients:
                 found.append(Limit(f"capacity of {name}", coefficients, high=float(limit)))
     return found
 
 
-def _parts(name, partitions, capacity):  # type: ignore[no-untyped-def]
-    if not partitions:
-        return [(name, None, capacity)]
-    return [(f"{name} ({part})", part.has, bits) for part, bits in partitions]
+def _parts(memory: Memory) -> list[tuple[str, Callable[[Tensor], bool] | None, int]]:
+    """(name, which tensors, capacity in bits): the partitions, or the whole memory."""
+    if not memory.partitions:
+        return [(memory.name, None, memory.capacity_bits or 0)]
+    return [(f"{memory.name} ({part})", part.has, bits) for part, bits in memory.partitions]
 
 
 def _axis_limits(compiler: Compiler, lower: dict[int, tuple[float, bool]]) -> list[Limit]:
