@@ -33,7 +33,7 @@ class AxisRule:
 
 @dataclass(frozen=True, slots=True)
 class TileRule:
-    """The extent of `dim` in the tile that reaches `memory` compares so with `value`."""
+    """The extent of `dim` at the innermost hold of `memory` compares so with `value`."""
 
     memory: str
     dim: str

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations, product
-from math import ceil, log
+from math import ceil, prod
 from random import Random
 
 from tileloom.architecture.model import Architecture
-from tileloom.core.factors import divisors
+from tileloom.core.factors import divisors, prime_factors
 from tileloom.mapping.constraints import FREE, Constraints, TileRule, constrain
 from tileloom.mapping.layout import Frame, Layout, frame_of
 from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree, TreeNode
@@ -49,13 +49,20 @@ class Candidate:
     def signature(self) -> tuple[object, ...]:
         """Equal for mappings with divisor tiles whose words, energy and cycles are equal by literal counts.
 
-        Those depend, per tensor and memory, on the tile at the hold and on the trips of the loops above it. Divisor
-        tiles give the trips over a dim in time and space together (extent / extent at the hold), the axes give those
-        in space. The order of holds of different tensors, and of loops between two holds, is not counted.
+        Those depend, per tensor and memory, on the tile at the hold and on the trips of the loops above it: of the
+        dims that move the tensor one by one, of the others only their product. Divisor tiles give trips in time and
+        space together (extent / extent at the hold), the axes give those in space. The order of holds of different
+        tensors, and of loops between two holds, is not counted.
         """
         layout, rows = self.layout, self.extents
+        dims = layout.frame.dims
         held = frozenset(
-            (memory, tensor.name, tuple(row[start] for row in rows))
+            (
+                memory,
+                tensor.name,
+                tuple(row[start] for d, row in zip(dims, rows) if d in tensor.dims),
+                prod(row[start] for d, row in zip(dims, rows) if d not in tensor.dims),
+            )
             for (memory, tensor), start in zip(layout.holds, layout.block_starts[1:])
         )
         spatial = tuple(
@@ -225,32 +232,61 @@ class MapSpace:
     ) -> tuple[int, ...] | None:
         """Tiles of one dim from the outside in; takes what it uses of each axis out of `room` and `dims_left`."""
         slots = layout.allowed(dim)
-        rules = tile_rules(layout, dim)
+        trips = self._random_trips(layout, dim, room, dims_left, rng)
+        times = [i for i in slots if layout.slots[i].place < 0]
         current, tiles = self.problem.extents[dim], list[int]()
-        for position, at in enumerate(slots):
+        if not self.imperfect:
+            for factor in _primes(current // prod(trips.values()), rng):
+                if not times:
+                    return None
+                at = rng.choice(times)
+                trips[at] = trips.get(at, 1) * factor
+        rules = tile_rules(layout, dim)
+        for position, at in enumerate((*slots, len(layout.slots))):
             before = slots[position - 1] if position else -1
             if not all(rule.holds(current) for b, rule in rules if before < b <= at):
                 return None
+            if at < len(layout.slots):
+                if self.imperfect and layout.slots[at].place < 0:
+                    left = prod(t for i, t in trips.items() if i > at)
+                    current = min(current, left) if at == times[-1] else rng.choice(_some_tiles(current, rng))
+                else:
+                    current = -(-current // trips.get(at, 1))
+                tiles.append(current)
+        return tuple(tiles) if current == 1 else None
+
+    def _random_trips(
+        self, layout: Layout, dim: str, room: list[int], dims_left: list[int | None], rng: Random
+    ) -> dict[int, int]:
+        """Trips of the dim's spatial loops by slot. Axes that ask for much use are filled more often."""
+        rest, trips = self.problem.extents[dim], {}
+        slots = [i for i in layout.allowed(dim) if layout.slots[i].place >= 0]
+        for at in rng.sample(slots, len(slots)):
             place = layout.slots[at].place
-            options = list(self.inner_tiles(current)) if not self.imperfect else self._some_tiles(current, rng)
-            if place >= 0:
-                full = dims_left[place] == 0
-                options = [t for t in options if t == current or (not full and -(-current // t) <= room[place])]
-            last = not any(layout.slots[s].place < 0 for s in slots[position + 1 :])
-            tile = 1 if last and place < 0 else rng.choice(options)
-            if place >= 0 and tile < current:
-                room[place] //= -(-current // tile)
+            if dims_left[place] == 0:
+                continue
+            wanted = self.frame.places[place].axis.min_utilization > 0
+            most = min(rest, room[place])
+            options = range(1, most + 1) if self.imperfect else [d for d in divisors(rest) if d <= most]
+            trip = options[-1] if wanted and rng.random() < 0.75 else rng.choice(options)
+            if trip > 1:
+                trips[at] = trip
+                rest = -(-rest // trip)
+                room[place] //= trip
                 left = dims_left[place]
                 dims_left[place] = None if left is None else left - 1
-            current = tile
-            tiles.append(tile)
-        if current > 1 or not all(rule.holds(current) for b, rule in rules if slots and slots[-1] < b):
-            return None
-        return tuple(tiles)
+        return trips
 
-    def _some_tiles(self, current: int, rng: Random) -> list[int]:
-        """No loop, all of it, and a few sizes in between spread evenly by their logarithm."""
-        return [1, current, *(min(current, ceil(current ** rng.random())) for _ in range(ceil(log(current + 1, 2))))]
+
+def _primes(number: int, rng: Random) -> list[int]:
+    """Prime factors of a number with repeats, in random order."""
+    found = [p for p, e in prime_factors(number).items() for _ in range(e)]
+    return rng.sample(found, len(found))
+
+
+def _some_tiles(current: int, rng: Random) -> list[int]:
+    """No loop, all of it, and a few sizes in between spread evenly by their logarithm."""
+    return [1, current, *(min(current, ceil(current ** rng.random())) for _ in range(current.bit_length()))]
 
 
 def fits(limits: Sequence[tuple[int, int | None]], used: Sequence[int], dims: Sequence[int]) -> bool:
