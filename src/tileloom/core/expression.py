@@ -101,7 +101,7 @@ def evaluate(text: str | int | float | bool, names: Mapping[str, Value], where: 
         return text
     try:
         return _walk(parse(text, where), names)
-    except _Fault as fault:
+    except _FaultError as fault:
         raise InputError(f"{where}: '{_short(text)}': {fault}") from None
     except (ZeroDivisionError, OverflowError, ValueError, TypeError) as error:
         raise InputError(f"{where}: '{_short(text)}': {_reason(error)}") from None
@@ -121,13 +121,13 @@ def evaluate_tree(tree: ast.expr, names: Mapping[str, Value], where: str) -> Val
     """Like `evaluate`, for a part of an expression that is already parsed."""
     try:
         return _walk(tree, names)
-    except _Fault as fault:
+    except _FaultError as fault:
         raise InputError(f"{where}: {fault}") from None
     except (ZeroDivisionError, OverflowError, ValueError, TypeError) as error:
         raise InputError(f"{where}: {_reason(error)}") from None
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     """What is wrong inside an expression, without its place."""
 
 
@@ -150,7 +150,7 @@ def _walk(node: ast.expr, names: Mapping[str, Value]) -> Value:
         return _call(node, names)
     if isinstance(node, ast.Attribute):
         return _attribute(_walk(node.value, names), node.attr)
-    raise _Fault(f"{type(node).__name__} is not allowed here; use arithmetic, comparisons and set operators")
+    raise _FaultError(f"{type(node).__name__} is not allowed here; use arithmetic, comparisons and set operators")
 
 
 def _constant(node: ast.Constant) -> Value:
@@ -159,7 +159,7 @@ def _constant(node: ast.Constant) -> Value:
         return value
     if isinstance(value, int):
         return _bounded(value)
-    raise _Fault(f"{value!r} is not a number")
+    raise _FaultError(f"{value!r} is not a number")
 
 
 def _name(name: str, names: Mapping[str, Value]) -> Value:
@@ -168,7 +168,7 @@ def _name(name: str, names: Mapping[str, Value]) -> Value:
     if name in _CONSTANTS:
         return _CONSTANTS[name]
     known = sorted([*names, *_CONSTANTS])
-    raise _Fault(f"unknown name '{name}'{did_you_mean(name, known)}; known here: {', '.join(known)}")
+    raise _FaultError(f"unknown name '{name}'{did_you_mean(name, known)}; known here: {', '.join(known)}")
 
 
 def _binary(node: ast.BinOp, names: Mapping[str, Value]) -> Value:
@@ -180,24 +180,26 @@ def _binary(node: ast.BinOp, names: Mapping[str, Value]) -> Value:
             return left.intersection(right)
         if isinstance(node.op, ast.Sub):
             return left.intersection(right.invert())
-        raise _Fault(f"{type(node.op).__name__} does not work on sets; use | & - ~")
+        raise _FaultError(f"{type(node.op).__name__} does not work on sets; use | & - ~")
     if not _is_number(left) or not _is_number(right):
-        raise _Fault(f"{type(node.op).__name__} needs two numbers or two sets, got {_kind(left)} and {_kind(right)}")
+        raise _FaultError(
+            f"{type(node.op).__name__} needs two numbers or two sets, got {_kind(left)} and {_kind(right)}"
+        )
     if isinstance(node.op, ast.Pow):
         return _power(left, right)
     function = _ARITHMETIC.get(type(node.op))
     if function is None:
-        raise _Fault(f"{type(node.op).__name__} does not work on numbers")
+        raise _FaultError(f"{type(node.op).__name__} does not work on numbers")
     result: Value = function(left, right)
     return _bounded(result)
 
 
 def _power(base: Any, exponent: Any) -> Value:
     if abs(exponent) > MAX_BITS or (isinstance(base, int) and base.bit_length() * abs(exponent) > MAX_BITS):
-        raise _Fault(f"{base}**{exponent} is too large")
+        raise _FaultError(f"{base}**{exponent} is too large")
     result = base**exponent
     if isinstance(result, complex):
-        raise _Fault(f"{base}**{exponent} is not a real number")
+        raise _FaultError(f"{base}**{exponent} is not a real number")
     return _bounded(result)
 
 
@@ -211,7 +213,7 @@ def _unary(op: ast.unaryop, value: Value) -> Value:
             return -value
         if isinstance(op, ast.UAdd):
             return +value
-    raise _Fault(f"{type(op).__name__} does not work on {_kind(value)}")
+    raise _FaultError(f"{type(op).__name__} does not work on {_kind(value)}")
 
 
 def _comparison(node: ast.Compare, names: Mapping[str, Value]) -> bool:
@@ -220,9 +222,9 @@ def _comparison(node: ast.Compare, names: Mapping[str, Value]) -> bool:
         right = _walk(right_node, names)
         function = _COMPARE.get(type(op))
         if function is None:
-            raise _Fault(f"{type(op).__name__} is not allowed")
+            raise _FaultError(f"{type(op).__name__} is not allowed")
         if isinstance(left, ExpressionSet) or isinstance(right, ExpressionSet):
-            raise _Fault("sets cannot be compared; compare len(...)")
+            raise _FaultError("sets cannot be compared; compare len(...)")
         if not function(left, right):
             return False
         left = right
@@ -239,35 +241,37 @@ def _boolean(node: ast.BoolOp, names: Mapping[str, Value]) -> bool:
 
 def _call(node: ast.Call, names: Mapping[str, Value]) -> Value:
     if not isinstance(node.func, ast.Name) or node.keywords:
-        raise _Fault("only len, min, max, ceil, floor, round, abs, log2 and sqrt can be called")
+        raise _FaultError("only len, min, max, ceil, floor, round, abs, log2 and sqrt can be called")
     values = [_walk(a, names) for a in node.args]
     if node.func.id == "len" and len(values) == 1 and isinstance(values[0], ExpressionSet):
         return values[0].length()
     function = _FUNCTIONS.get(node.func.id)
     if function is None:
-        raise _Fault(f"unknown function '{node.func.id}'{did_you_mean(node.func.id, [*_FUNCTIONS, 'len'])}")
+        raise _FaultError(f"unknown function '{node.func.id}'{did_you_mean(node.func.id, [*_FUNCTIONS, 'len'])}")
     if not values or not all(_is_number(v) for v in values):
-        raise _Fault(f"{node.func.id}() needs numbers")
+        raise _FaultError(f"{node.func.id}() needs numbers")
     result: Value = function(*values)
     return _bounded(result)
 
 
 def _attribute(value: Value, name: str) -> Value:
     if name.startswith("_"):
-        raise _Fault(f"attribute '{name}' is not allowed")
+        raise _FaultError(f"attribute '{name}' is not allowed")
     if isinstance(value, ExpressionSet):
         try:
             found = value.attribute(name)
         except ValueError as error:
-            raise _Fault(str(error)) from None
+            raise _FaultError(str(error)) from None
     elif isinstance(value, Mapping):
         if name not in value:
-            raise _Fault(f"no attribute '{name}'{did_you_mean(name, value)}; there are {', '.join(map(str, value))}")
+            raise _FaultError(
+                f"no attribute '{name}'{did_you_mean(name, value)}; there are {', '.join(map(str, value))}"
+            )
         found = value[name]
     else:
-        raise _Fault(f"{_kind(value)} has no attribute '{name}'")
+        raise _FaultError(f"{_kind(value)} has no attribute '{name}'")
     if not isinstance(found, bool | int | float | str | ExpressionSet | Mapping):
-        raise _Fault(f"attribute '{name}' is {_kind(found)}")
+        raise _FaultError(f"attribute '{name}' is {_kind(found)}")
     return found
 
 
@@ -281,7 +285,7 @@ def _is_number(value: object) -> bool:
 
 def _bounded(value: Value) -> Value:
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
-        raise _Fault(f"a number of {value.bit_length()} bits; at most {MAX_BITS} are allowed")
+        raise _FaultError(f"a number of {value.bit_length()} bits; at most {MAX_BITS} are allowed")
     return value
 
 

@@ -89,12 +89,11 @@ class _Renderer:
     output: int = MAX_OUTPUT
     includes: int = MAX_INCLUDES
 
-    def render(
-        self, text: str, path: Path, variables: Mapping[str, object], rendered: Rendered, depth: int
-    ) -> str:
+    def render(self, text: str, path: Path, variables: Mapping[str, object], rendered: Rendered, depth: int) -> str:
         from jinja2 import TemplateError
 
         environment = _environment(self, path, rendered, depth)
+        needed: tuple[set[str], set[str]] = (set(), set())
         try:
             tree = environment.parse(text)
             needed = _needed(environment, tree)
@@ -110,7 +109,7 @@ class _Renderer:
         except _TooMuchError as error:
             raise InputError(f"{path}: {error}", file=str(path)) from None
         except TemplateError as error:
-            raise InputError(_template_message(path, error, needed_or_none(locals()), variables), file=str(path)) from None
+            raise InputError(_template_message(path, error, needed, variables), file=str(path)) from None
         except (ArithmeticError, TypeError, ValueError, RecursionError, AttributeError, LookupError) as error:
             raise InputError(f"{path}: a template fails: {str(error)[:200]}", file=str(path)) from None
 
@@ -148,12 +147,6 @@ class _Renderer:
         found = self.find(name, path)
         own = {k: v for k, v in context.get_all().items() if not callable(v)}
         return self.render(read_text(found), found, own, rendered, depth + 1), found
-
-
-def needed_or_none(scope: Mapping[str, Any]) -> tuple[set[str], set[str]]:
-    """(required, optional) names of a template when it could be parsed so far."""
-    found: tuple[set[str], set[str]] = scope.get("needed", (set(), set()))
-    return found
 
 
 def _template_message(
@@ -297,17 +290,19 @@ def _guard(tree: nodes.Template) -> nodes.Template:
         return nodes.Call(nodes.Name(name, "load"), values, [], None, None, lineno=line)
 
     class Guard(NodeTransformer):
-        def visit_For(self, node: nodes.For) -> nodes.Node:
+        def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  (Jinja calls it by this name)
             self.generic_visit(node)
             node.iter = call("spend__", [node.iter], node.lineno)  # type: ignore[list-item]
             return node
 
-        def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
             self.generic_visit(node)
             return call("concat__", list(node.nodes), node.lineno)
 
     guarded: nodes.Template = Guard().visit(tree)
-    return guarded.set_environment(tree.environment) if tree.environment is not None else guarded
+    if tree.environment is not None:
+        guarded.set_environment(tree.environment)
+    return guarded
 
 
 def _needed(environment: SandboxedEnvironment, tree: nodes.Template) -> tuple[set[str], set[str]]:

@@ -155,7 +155,9 @@ class _Reader:
     def _entries(self) -> list[Any]:
         entries = self.workload.get("einsums")
         if not isinstance(entries, list) or not entries:
-            raise InputError(f"{self.file}: workload: 'einsums' must be a list with at least one einsum", file=self.file)
+            raise InputError(
+                f"{self.file}: workload: 'einsums' must be a list with at least one einsum", file=self.file
+            )
         return entries
 
     def _raw(self, numbered: tuple[int, Any]) -> _Raw:
@@ -237,7 +239,9 @@ class _Reader:
                 bits[a.name] = _whole(a.bits, f"{raw.where}: bits_per_value of {a.name}")
         without = [a.name for a in raw.accesses if a.name not in bits]
         if without:
-            raise InputError(f"{raw.where}: no bits_per_value for {', '.join(without)}; add 'bits_per_value: {{All: 8}}'")
+            raise InputError(
+                f"{raw.where}: no bits_per_value for {', '.join(without)}; add 'bits_per_value: {{All: 8}}'"
+            )
         return bits
 
     def _add_renames(self, raw: _Raw, sets: dict[str, TensorNames]) -> None:
