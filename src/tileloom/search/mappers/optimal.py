@@ -17,13 +17,14 @@ from tileloom.cost.base import Cost, CostModel, Profile
 from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, SearchResult, Status, value_of
+from tileloom.search.optimal.arrays import Ints
 from tileloom.search.optimal.build import build_mapping
 from tileloom.search.optimal.columns import Compiled, rank_groups
 from tileloom.search.optimal.compile import compile_template
 from tileloom.search.optimal.explain import explain, why_infeasible
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
-from tileloom.search.optimal.prepare import Ints, Prepared, prepare
+from tileloom.search.optimal.prepare import Prepared, prepare
 from tileloom.search.optimal.run import CODES, Outcome, root_value, run_front, run_scalar
 from tileloom.search.optimal.space import Setting, Template, setting_of, templates
 from tileloom.search.optimal.utilization import required_products

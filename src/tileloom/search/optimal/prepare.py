@@ -5,39 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tileloom.search.optimal.arrays import CostArrays, Floats, Ints, LimitArrays
 from tileloom.search.optimal.columns import Compiled
 from tileloom.search.optimal.kernels import bound
 from tileloom.search.optimal.options import Front, group_front
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-class CostArrays(NamedTuple):
-    """Energy and busy times as sums of terms; field meanings as in kernels.bound."""
-
-    forms: Ints
-    plus: Floats
-    plus_at: Ints
-    minus: Floats
-    minus_at: Ints
-    offsets: Floats
-    leakage: float
-
-
-class LimitArrays(NamedTuple):
-    """low <= sum of coefficient * column <= high, row i in limit_forms[i]..limit_forms[i + 1]."""
-
-    forms: Ints
-    coefficient: Floats
-    at: Ints
-    low: Floats
-    high: Floats
 
 
 @dataclass(frozen=True)
@@ -100,7 +74,7 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
     )
     least = np.prod([b.min(axis=0) for b in blocks], axis=0)
     most = np.prod([b.max(axis=0) for b in blocks], axis=0)
-    root_energy, root_cycles = bound(least, most, *cost, objective, inf)
+    root_energy, root_cycles = bound(least, most, cost, objective, inf)
     return Prepared(
         compiled=compiled,
         fronts=tuple(fronts),

@@ -11,8 +11,9 @@ from math import inf
 
 import numpy as np
 
+from tileloom.search.optimal.arrays import Goal, Ints
 from tileloom.search.optimal.kernels import EDP, ENERGY, FRONT, LATENCY, search
-from tileloom.search.optimal.prepare import Ints, Prepared
+from tileloom.search.optimal.prepare import Prepared
 
 ARCHIVE_CAPACITY = 20_000
 CODES = {"energy": ENERGY, "latency": LATENCY, "edp": EDP}
@@ -71,10 +72,10 @@ def run_scalar(
             counts[4] += 1
             cut = min(cut, root)
             break
+        goal = Goal(objective, 1 - gap, energy_limit, cycle_limit, left, i)
         value, found, cut_bound, _, done = search(
-            prepared.table, prepared.starts, *prepared.cost, *prepared.limits, objective, best, energy_limit,
-            cycle_limit, 1 - gap, left, archive, owners, 0, i,
-        )  # fmt: skip
+            prepared.table, prepared.starts, prepared.cost, prepared.limits, goal, best, archive, owners, 0
+        )
         counts += done
         # A search that was stopped has not looked at everything: only its root bound holds.
         cut = min(cut, root if done[4] else cut_bound)
@@ -93,9 +94,8 @@ def run_front(templates: Sequence[Prepared], *, gap: float = 0.0, node_limit: in
     counts = np.zeros(5, dtype=np.int64)
     for i in sorted(range(len(templates)), key=lambda i: root_value(templates[i], EDP)):
         p = templates[i]
-        *_, size, done = search(
-            p.table, p.starts, *p.cost, *p.limits, FRONT, inf, inf, inf, 1 - gap, node_limit, archive, owners, size, i
-        )
+        goal = Goal(FRONT, 1 - gap, node_limit=node_limit, template=i)
+        *_, size, done = search(p.table, p.starts, p.cost, p.limits, goal, inf, archive, owners, size)
         counts += done
     points = tuple(
         (float(archive[k, 0]), float(archive[k, 1]), templates[owners[k, 0]], owners[k, 1:].copy()) for k in range(size)
