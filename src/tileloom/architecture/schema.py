@@ -164,7 +164,7 @@ class MemorySchema(Sized):
         else:
             missing = [k for k in ("read", "write") if raw.get(k) is None]
             if missing:
-                yield None, f"{' and '.join(missing)} is missing; give read and write, or `access` for both"
+                yield None, f"no {' and no '.join(missing)} port; give read and write, or `access` for both"
         yield from at_most_one(raw, ("double_buffered", "buffers"))
         yield from at_most_one(raw, ("leakage_mw", "leakage_pj_per_cycle"))
         yield from _keep_faults(raw)
