@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Strict, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Strict, Tag, WithJsonSchema
 
 from tileloom.core.validate import Schema
 from tileloom.workload.problem import ROLES
@@ -17,6 +17,8 @@ from tileloom.workload.problem import ROLES
 MAX_BITS = 2**60
 MAX_FANOUT = 2**24
 MAX_NODES = 256
+MAX_INSTANCES = 2**40
+"""Products of more copies than this would leave 64-bit integers in cost counts."""
 
 Energy = Annotated[float, Strict(), Field(ge=0, le=1e12, allow_inf_nan=False)]
 Amount = Annotated[float, Strict(), Field(ge=0, le=1e15, allow_inf_nan=False)]
@@ -43,7 +45,8 @@ def _names(value: object) -> object:
     return tuple(value)
 
 
-Tensors = Annotated[tuple[Name, ...], BeforeValidator(_names)]
+_NAMES_IN_JSON = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+Tensors = Annotated[tuple[Name, ...], BeforeValidator(_names), _NAMES_IN_JSON]
 
 
 def exactly_one(raw: Mapping[str, Any], keys: Iterable[str], meaning: str) -> list[tuple[str | None, str]]:

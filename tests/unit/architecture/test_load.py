@@ -164,6 +164,12 @@ nodes:
         ("double_buffered: true", "double_buffered: true\n  buffers: 3", "double_buffered and buffers are both given"),
         ("partitions: [", "size_bits: 8\n  partitions: [", "partitions and size_bits are both given"),
         ("frequency_mhz: 500", "frequency_mhz: 500\nfrequency_hz: 1", "frequency_mhz and frequency_hz are both given"),
+        (
+            "bits_per_cycle: 128",
+            "bits_per_cycle: .nan",
+            "nodes.0 'DRAM'.access.bits_per_cycle: input should be greater",
+        ),
+        ("size: 2", "size: 16777216}\n  - {name: Z, size: 16777216", "chip.yaml:4: nodes: the fanouts multiply to"),
         ("memory: RF", "memory: GLB", "memory 'GLB' appears twice"),
         ("name: Y", "name: X", "axis 'X' appears twice"),
         ("table: horowitz-2014", "table: horowitz", "did you mean 'horowitz-2014'?"),
@@ -198,7 +204,20 @@ def test_loading_from_a_path(tmp_path: Path) -> None:
         load_architecture(tmp_path / "absent.yaml")
 
 
+def test_energy_table_beside_the_file(tmp_path: Path) -> None:
+    row = (
+        "capacity_bits: 72, width_bits: 1, technology_nm: 45, read_pj: 3, write_pj: 5, quality: assumption, source: me"
+    )
+    (tmp_path / "mine.yaml").write_text(f"name: mine\ndescription: d\nsource: s\nmemories: [{{{row}}}]\n")
+    path = tmp_path / "chip.yaml"
+    path.write_text(GOOD.replace("access: {energy_pj: 0.1}", "access: {energy: {table: mine.yaml}}"))
+    rf = load_architecture(path).memory("RF")
+    assert (rf.read.energy_pj, rf.write.energy_pj) == (3, 5)
+
+
 def test_json_schema_covers_the_nodes() -> None:
     schema = architecture_json_schema()
     assert {"MemorySchema", "FanoutSchema", "ComputeSchema"} <= set(schema["$defs"])
     assert schema["additionalProperties"] is False
+    keep = schema["$defs"]["MemorySchema"]["properties"]["keep"]
+    assert {"type": "string"} in keep["anyOf"]
