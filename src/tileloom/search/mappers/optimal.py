@@ -93,8 +93,9 @@ class _Job:
         seen: set[object] = set()
         found = []
         for template in templates(self.setting):
-            self.templates_listed += 1
-            self.space_size += _chains(self.setting, template.allowed)
+            self.templates_listed += template.images
+            self.templates_equal += template.images - 1
+            self.space_size += template.images * _chains(self.setting, template.allowed)
             compiled = self.compile(template, energy=energy, time=time)
             if compiled.key in seen:
                 self.templates_equal += 1
