@@ -44,31 +44,47 @@ def stacked(parts: Iterable[tuple[str, str, float]], total: float, widest: float
 
 def energy_by_component(data: ReportData) -> Safe:
     """One row per memory and unit, stacked by operand: where the network's energy goes."""
-    table = data.energy_table()
-    rows = {c: {s: table.get((c, s), 0.0) for s in SERIES} for c in data.components()}
-    widest = max((sum(r.values()) for r in rows.values()), default=0.0)
-    lines = []
     colours = component_colours(data)
-    for component, row in rows.items():
-        energy = sum(row.values())
+    pairs = {s: (SERIES_NAMES[s], f"var(--{s})") for s in SERIES}
+    return _matrix(data.energy_table(), {c: (c, colours[c]) for c in colours}, pairs, data.energy_pj)
+
+
+def energy_by_series(data: ReportData) -> Safe:
+    """One row per operand, stacked by memory: the same energies the other way round."""
+    table = {(series, component): energy for (component, series), energy in data.energy_table().items()}
+    colours = component_colours(data)
+    rows = {s: (SERIES_NAMES[s], f"var(--{s})") for s in SERIES if any(k[0] == s for k in table)}
+    return _matrix(table, rows, {c: (c, colours[c]) for c in colours}, data.energy_pj)
+
+
+def _matrix(
+    table: Mapping[tuple[str, str], float],
+    rows: Mapping[str, tuple[str, str]],
+    columns: Mapping[str, tuple[str, str]],
+    whole: float,
+) -> Safe:
+    """A stacked bar per row; rows and columns are key -> (label, CSS colour)."""
+    sums = {row: sum(table.get((row, column), 0.0) for column in columns) for row in rows}
+    widest = max(sums.values(), default=0.0)
+    lines = []
+    for row, (label, colour) in rows.items():
         parts = [
-            (f"{component} · {SERIES_NAMES[s]}: {q.energy(e)}, {q.share(e, data.energy_pj)} of all", f"var(--{s})", e)
-            for s, e in row.items()
+            (f"{label} · {name}: {q.energy(e)}, {q.share(e, whole)} of all", shade, e)
+            for column, (name, shade) in columns.items()
+            if (e := table.get((row, column), 0.0))
         ]
         lines.append(
             el(
                 "div",
-                el("span", swatch(colours[component]), short(component, 22), class_="name", title=component),
-                stacked(parts, energy, widest),
-                el("span", q.energy(energy), class_="num"),
-                el("span", q.share(energy, data.energy_pj), class_="num soft"),
+                el("span", swatch(colour), short(label, 22), class_="name", title=label),
+                stacked(parts, sums[row], widest),
+                el("span", q.energy(sums[row]), class_="num"),
+                el("span", q.share(sums[row], whole), class_="num soft"),
                 class_="brow",
             )
         )
-    present = [s for s in SERIES if any(r[s] for r in rows.values())]
-    sums = {s: sum(r[s] for r in rows.values()) for s in present}
-    keys = [(f"{SERIES_NAMES[s]} {q.share(sums[s], data.energy_pj)}", f"var(--{s})") for s in present]
-    return join((legend(keys), el("div", lines, class_="bars")))
+    keys = [pair for column, pair in columns.items() if any(table.get((row, column)) for row in rows)]
+    return join((legend((short(label, 22), colour) for label, colour in keys), el("div", lines, class_="bars")))
 
 
 def layer_bars(data: ReportData) -> Safe:

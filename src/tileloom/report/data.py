@@ -1,6 +1,6 @@
 """The plain dataset behind a report: frozen values that turn into JSON and back, without a drawing or a search object.
 
-`extract.py` makes it from a `NetworkResult`, the other files of this folder draw it. Nothing here computes a cost.
+`extraction.py` makes it from a `NetworkResult`, the other files of this folder draw it. Nothing here computes a cost.
 Units are in the names; a tuple of pairs stands where JSON would have an object whose order matters.
 """
 
@@ -73,12 +73,17 @@ class EnergyPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorTile:
-    """A tile of a tensor: its shape along the tensor's axes, and its bits in the memory that holds it."""
+    """What a memory holds of a tensor: the shape along the tensor's axes and the bits that are there at once.
+
+    visit_shape, visit_bits   of the whole tile at the Hold; larger when the loops below walk through it piece by piece
+    """
 
     tensor: str
     series: str
     shape: tuple[int, ...]
     bits: int
+    visit_shape: tuple[int, ...]
+    visit_bits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +281,9 @@ def read_dataset(path: str | Path) -> ReportData:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot read the report's dataset ({error}); 'tileloom map --out' writes it") from error
+        raise InputError(
+            f"{file}: cannot read the report's dataset ({error}); 'tileloom map --out' writes it"
+        ) from error
     try:
         return TypeAdapter(ReportData).validate_json(text)
     except ValidationError as error:

@@ -89,10 +89,16 @@ def _facts(layer: LayerData) -> Safe:
         ("Computes", el("code", layer.equation)),
         ("Extents", ", ".join(f"{name} = {size:,}" for name, size in layer.dims)),
         ("MACs", f"{layer.macs:,}"),
-        ("Used by", f"{len(layer.layers)} layers, run {layer.count} times: {shared}") if layer.count > 1 else ("", None),
+        ("Used by", f"{_plural(len(layer.layers), 'layer')}, run {_plural(layer.count, 'time')}: {shared}")
+        if layer.count > 1
+        else ("", None),
         *(("Note", note) for note in layer.notes),
     ]
     return el("dl", (join((el("dt", key), el("dd", value))) for key, value in rows if key))
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _proof(layer: LayerData, data: ReportData) -> Safe:
@@ -107,7 +113,14 @@ def _proof(layer: LayerData, data: ReportData) -> Safe:
     }.get(layer.status, f"The best of the mappings tried costs {costs}; nothing is proven about the others.")
     effort = f"{q.count(layer.evaluated)} mappings costed in {q.seconds(layer.search_seconds)}."
     rows = [el("tr", el("td", what), el("td", f"{number:,}", class_="num")) for what, number in layer.explain]
-    pruned = [el("table", el("thead", el("tr", el("th", "Ruled out by"), el("th", "Count", class_="num"))), el("tbody", rows), class_="small")]
+    pruned = [
+        el(
+            "table",
+            el("thead", el("tr", el("th", "In the search"), el("th", "Count", class_="num"))),
+            el("tbody", rows),
+            class_="small",
+        )
+    ]
     return join((el("p", badge(layer), " ", sentence, " ", effort), *(pruned if rows else [])))
 
 
@@ -129,7 +142,11 @@ def _breakdown(layer: LayerData, colours: Mapping[str, str]) -> Safe:
                 el("td", q.count(accesses.get("read", accesses.get("compute", 0.0))), class_="num"),
                 el("td", q.count(accesses["write"]) if "write" in accesses else "", class_="num"),
                 el("td", f"{energy / factor:.3f}", class_="num"),
-                el("td", stacked([(q.share(energy, whole), f"var(--{series})", energy)], energy, whole, "bar fixed"), class_="cellbar"),
+                el(
+                    "td",
+                    stacked([(q.share(energy, whole), f"var(--{series})", energy)], energy, whole, "bar fixed"),
+                    class_="cellbar",
+                ),
                 el("td", q.share(energy, whole), class_="num"),
             )
         )

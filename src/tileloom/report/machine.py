@@ -33,7 +33,7 @@ def machine(data: ReportData) -> Safe:
         drawn.extend(_box(unit, inset, y, colours.get(unit.name, "var(--compute)")))
         y += BOX + GAP
     bottoms = []
-    for unit, left, top in reversed(frames):
+    for _, left, top in reversed(frames):
         bottoms.append(el("rect", x=left, y=top, width=WIDTH - 2 * left, height=y - top, rx=10, class_="frame"))
         y += GAP
     return el(
@@ -61,13 +61,26 @@ def _frame_head(unit: Unit, left: float, top: float) -> list[Safe]:
     cell = min(4.0, 32 / max(rows, 1))
     x0 = WIDTH - left - 16 - columns * (cell + 1.5)
     cells = [
-        el("rect", x=x0 + c * (cell + 1.5), y=top + 11 + r * (cell + 1.5) * min(1.0, 32 / (rows * (cell + 1.5))),
-           width=cell, height=cell * min(1.0, 32 / (rows * (cell + 1.5))), class_="cell")  # fmt: skip
+        el(
+            "rect",
+            x=x0 + c * (cell + 1.5),
+            y=top + 11 + r * (cell + 1.5) * min(1.0, 32 / (rows * (cell + 1.5))),
+            width=cell,
+            height=cell * min(1.0, 32 / (rows * (cell + 1.5))),
+            class_="cell",
+        )
         for r in range(rows)
         for c in range(columns)
     ]
     return [
-        el("text", el("title", unit.name), f"{short(unit.name, 26)} × {total:,}", x=left + 14, y=top + 24, class_="box-name"),
+        el(
+            "text",
+            el("title", unit.name),
+            f"{short(unit.name, 26)} × {total:,}",
+            x=left + 14,
+            y=top + 24,
+            class_="box-name",
+        ),
         el("text", axes, x=left + 14, y=top + 41, class_="box-note"),
         *cells,
     ]
@@ -83,16 +96,32 @@ def _box(unit: Unit, inset: float, y: float, colour: str) -> list[Safe]:
         el("rect", x=left, y=y, width=6, height=BOX, rx=3, style=f"fill:{colour}"),
         el("text", el("title", unit.name), short(unit.name, 30), x=left + 18, y=y + 21, class_="box-name"),
         el("text", corner, x=right, y=y + 21, class_="box-size", text_anchor="end"),
-        el("text", _note(unit), x=left + 18, y=y + 39, class_="box-note"),
+        el(
+            "text",
+            el("title", _partitions(unit)) if unit.partitions else None,
+            _note(unit),
+            x=left + 18,
+            y=y + 39,
+            class_="box-note",
+        ),
         el("text", copies, x=right, y=y + 39, class_="box-note", text_anchor="end"),
     ]
 
 
+def _partitions(unit: Unit) -> str:
+    return "split: " + ", ".join(f"{tensors} {q.size(bits)}" for tensors, bits in unit.partitions)
+
+
 def _note(unit: Unit) -> str:
     if unit.kind == "compute":
-        rate = "1 operation" if unit.ops_per_cycle == 1 else f"{q.digits(unit.ops_per_cycle)} operations"
-        return f"{q.digits(unit.energy_pj)} pJ per operation · {rate} per cycle"
-    read, write = q.digits(unit.pj_per_bit_read, 2), q.digits(unit.pj_per_bit_write, 2)
+        rate = "1 operation" if unit.ops_per_cycle == 1 else f"{q.plain(unit.ops_per_cycle)} operations"
+        return f"{q.plain(unit.energy_pj)} pJ per operation · {rate} per cycle"
+    read, write = f"{unit.pj_per_bit_read:.2g}", f"{unit.pj_per_bit_write:.2g}"
     energy = f"{read} pJ/bit" if read == write else f"read {read}, write {write} pJ/bit"
-    rate = "" if unit.bits_per_cycle is None else f" · {q.digits(unit.bits_per_cycle)} bit/cycle"
-    return energy + rate + (f" · {unit.buffers} buffers" if unit.buffers > 1 else "")
+    rate = "" if unit.bits_per_cycle is None else f" · {q.plain(unit.bits_per_cycle)} bit/cycle"
+    return (
+        energy
+        + rate
+        + (f" · {unit.buffers} buffers" if unit.buffers > 1 else "")
+        + (" · split per operand" if unit.partitions else "")
+    )

@@ -29,9 +29,7 @@ def nest(layer: LayerData, data: ReportData, colours: Mapping[str, str]) -> Safe
         seen.add(place)
         colour = colours.get(place, "var(--accent)")
         spatial = " fan" if rows[0].kind == "spatial" else ""
-        bands.append(
-            el("div", side, el("div", lines, class_="lines"), class_=f"band{spatial}", style=f"--c:{colour}")
-        )
+        bands.append(el("div", side, el("div", lines, class_="lines"), class_=f"band{spatial}", style=f"--c:{colour}"))
     return el("div", bands, class_="nest")
 
 
@@ -77,7 +75,7 @@ def _fullness(unit: Unit, layer: LayerData) -> list[Safe]:
     if unit.capacity_bits is None:
         return [el("span", f"{q.size(filled)} used, unbounded" if filled else "unbounded", class_="note")]
     tips = [(f"{tensor}: {q.size(bits)}", f"var(--{series})", float(bits)) for tensor, series, bits in parts]
-    note = f"{q.size(filled)} of {q.size(unit.capacity_bits)} · {q.share(filled, unit.capacity_bits)}"
+    note = f"{q.size(filled)} of {q.size(unit.capacity_bits)}, {q.share(filled, unit.capacity_bits)}"
     bar = stacked(tips, filled, max(unit.capacity_bits, filled), "bar fixed")
     return [bar, el("span", note, class_="note")]
 
@@ -90,10 +88,12 @@ def _line(row: NestRow, depth: int) -> Safe:
     if row.kind == "loop":
         return el("div", el("span", "for", class_="word"), _loops(row), class_="line", style=indent)
     if row.kind == "spatial":
-        axis = el("span", f"∥ {row.axis}", class_="axis-chip", title=f"in parallel along axis {row.axis} of {row.place}")
+        axis = el(
+            "span", f"∥ {row.axis}", class_="axis-chip", title=f"in parallel along axis {row.axis} of {row.place}"
+        )
         return el("div", axis, _loops(row), class_="line", style=indent)
-    word = "compute" if row.kind == "compute" else row.place
-    return el("div", el("span", word, class_="word strong"), class_="line", style=indent)
+    label = "compute" if row.kind == "compute" else row.place
+    return el("div", el("span", label, class_="word strong"), class_="line", style=indent)
 
 
 def _loops(row: NestRow) -> list[Safe]:
@@ -102,14 +102,23 @@ def _loops(row: NestRow) -> list[Safe]:
         ragged = f", the last {loop.last}" if loop.last is not None else ""
         step = f"{loop.outside} in tiles of {loop.tile}{ragged}" if loop.tile > 1 else ""
         shown.append(
-            el("span", el("b", loop.dim), f" × {loop.trips:,}", class_="loop", title=f"{loop.dim}: {loop.outside} → {loop.tile}")
+            el(
+                "span",
+                el("b", loop.dim),
+                f" × {loop.trips:,}",
+                class_="loop",
+                title=f"{loop.dim}: {loop.outside} → {loop.tile}",
+            )
         )
         shown.append(el("span", step, class_="note"))
     return shown
 
 
 def _tile(tile: TensorTile) -> Safe:
-    shape = "×".join(str(n) for n in tile.shape) or "1"
+    shape = _shape(tile.shape)
+    title = f"{tile.tensor} ({tile.series}): {shape}, {tile.bits:,} bits at once"
+    if tile.visit_bits != tile.bits:
+        title += f", of a tile {_shape(tile.visit_shape)} ({q.size(tile.visit_bits)}) that the loops below walk through"
     return el(
         "span",
         el("b", tile.tensor),
@@ -117,5 +126,9 @@ def _tile(tile: TensorTile) -> Safe:
         el("em", q.size(tile.bits)),
         class_="tile",
         style=f"--c:var(--{tile.series})",
-        title=f"{tile.tensor} ({tile.series}): tile {shape}, {tile.bits:,} bits",
+        title=title,
     )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(str(n) for n in shape) or "1"

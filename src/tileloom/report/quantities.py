@@ -21,8 +21,14 @@ def digits(value: float, significant: int = 3) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    places = max(0, significant - 1 - floor(log10(abs(value))))
+    rounded = float(f"{value:.{significant - 1}e}")
+    places = max(0, significant - 1 - floor(log10(abs(rounded))))
     return f"{value:,.{places}f}"
+
+
+def plain(value: float) -> str:
+    """A given number as short as it is: 64.0 -> '64', 0.6 -> '0.6', 12800.0 -> '12,800'."""
+    return f"{value:,.0f}" if abs(value) >= 1000 or float(value).is_integer() else f"{value:.3g}"
 
 
 def power_of_ten(value: float) -> str:
@@ -89,7 +95,9 @@ def share(part: float, whole: float) -> str:
     if whole == 0:
         return "–"
     percent = 100 * part / whole
-    return f"{percent:.0f} %" if percent >= 99.95 or percent == 0 else f"{percent:.1f} %" if percent >= 0.1 else "<0.1 %"
+    return (
+        f"{percent:.0f} %" if percent >= 99.95 or percent == 0 else f"{percent:.1f} %" if percent >= 0.1 else "<0.1 %"
+    )
 
 
 def hertz(value: float) -> str:

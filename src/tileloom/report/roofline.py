@@ -6,14 +6,15 @@ Roofs: the array's peak, and the outermost memory's bandwidth times intensity. S
 
 from __future__ import annotations
 
-from math import ceil, floor, log10, sqrt
+from itertools import pairwise
+from math import atan2, ceil, degrees, floor, log10, sqrt
 
 from tileloom.report import quantities as q
 from tileloom.report.data import LayerData, ReportData
 from tileloom.report.markup import Safe, el, short
 from tileloom.report.palette import component_colours
 
-WIDTH, HEIGHT = 660, 400
+WIDTH, HEIGHT = 880, 430
 LEFT, RIGHT, TOP, BOTTOM = 62, 18, 22, 46
 LABELLED = 10
 
@@ -34,7 +35,7 @@ class _Plane:
 
 def _decades(values: list[float]) -> tuple[float, float]:
     """The range in tenths of a decade with some air, so that points are not drawn on the frame."""
-    low, high = log10(min(values)) - 0.25, log10(max(values)) + 0.2
+    low, high = log10(min(values)) - 0.25, log10(max(values)) + 0.15
     if high - low < 1.5:
         low, high = (low + high - 1.5) / 2, (low + high + 1.5) / 2
     return floor(low * 10) / 10, ceil(high * 10) / 10
@@ -49,8 +50,14 @@ def roofline(data: ReportData) -> Safe:
     bandwidth = data.outer_memory.bits_per_cycle
     knee = [8 * peak / bandwidth] if bandwidth else []
     plane = _Plane([p[2] for p in points] + knee, [p[3] for p in points] + [peak])
-    drawn = [*_grid(plane, data.outer_memory.name), *_roofs(plane, peak, bandwidth, data.outer_memory.name)]
-    drawn += _points(plane, points, data)
+    corners = _roofs(plane, peak, bandwidth)
+    slope = f"{short(data.outer_memory.name, 16)} {q.plain((bandwidth or 0) / 8)} B/cycle"
+    drawn = [
+        *_grid(plane, data.outer_memory.name),
+        el("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in corners), class_="roof"),
+        *_roof_labels(corners, peak, slope, [(plane.x(p[2]), plane.y(p[3])) for p in points]),
+        *_points(plane, points, data, [*_along(corners), _peak_box(corners)]),
+    ]
     return el(
         "svg",
         drawn,
@@ -92,37 +99,62 @@ def _ticks(low: float, high: float) -> list[float]:
     return [s * 10.0**d for d in decades for s in steps if low <= log10(s * 10.0**d) <= high]
 
 
-def _roofs(plane: _Plane, peak: float, bandwidth: float | None, memory: str) -> list[Safe]:
-    start, end = 10**plane.x0, 10**plane.x1
-    y_peak = plane.y(peak)
-    label = el("text", f"peak {q.count(peak)} MACs per cycle", x=WIDTH - RIGHT - 6, y=y_peak - 7, class_="roof-label",
-               text_anchor="end")  # fmt: skip
+def _roofs(plane: _Plane, peak: float, bandwidth: float | None) -> list[tuple[float, float]]:
+    """Corners of the roof line in the drawing, left to right."""
+    end = plane.x(10**plane.x1)
     if bandwidth is None:
-        return [el("path", d=f"M{plane.x(start):.1f} {y_peak:.1f}H{plane.x(end):.1f}", class_="roof"), label]
-    knee = 8 * peak / bandwidth
-    low = max(start, 8 * 10**plane.y0 / bandwidth)
-    xs, ys = plane.x(low), plane.y(low * bandwidth / 8)
-    xk = plane.x(knee)
-    slope = f"{q.digits(bandwidth / 8)} B/cycle"
-    # The label runs along the roof, above its middle.
-    xm, ym = (xs + xk) / 2, (ys + y_peak) / 2
-    drawn = [el("path", d=f"M{xs:.1f} {ys:.1f}L{xk:.1f} {y_peak:.1f}H{plane.x(end):.1f}", class_="roof"), label]
-    if xk - xs > 60:
-        from math import atan2, degrees
-
-        angle = degrees(atan2(y_peak - ys, xk - xs))
-        turn = f"rotate({angle:.1f} {xm:.1f} {ym:.1f})"
-        drawn.append(
-            el("text", f"{short(memory, 16)} {slope}", x=xm, y=ym - 8, class_="roof-label", text_anchor="middle",
-               transform=turn)  # fmt: skip
-        )
-    return drawn
+        return [(plane.x(10**plane.x0), plane.y(peak)), (end, plane.y(peak))]
+    low = max(10**plane.x0, 8 * 10**plane.y0 / bandwidth)
+    return [
+        (plane.x(low), plane.y(low * bandwidth / 8)), (plane.x(8 * peak / bandwidth), plane.y(peak)), (end, plane.y(peak)),
+    ]  # fmt: skip
 
 
-def _points(plane: _Plane, points: list[tuple[int, LayerData, float, float]], data: ReportData) -> list[Safe]:
+def _roof_labels(
+    corners: list[tuple[float, float]], peak: float, slope: str, points: list[tuple[float, float]]
+) -> list[Safe]:
+    """The peak above its end; the bandwidth along the slope, where the points leave most room."""
+    right = WIDTH - RIGHT - 6
+    top = corners[-1][1]
+    drawn = [
+        el("text", f"peak {q.count(peak)} MACs per cycle", x=right, y=top - 7, class_="roof-label", text_anchor="end")
+    ]
+    (xa, ya), (xb, yb) = corners[0], corners[1]
+    if len(corners) < 3 or xb - xa < 120:
+        return drawn
+    places = [(xa + t * (xb - xa), ya + t * (yb - ya)) for t in (0.25, 0.4, 0.55, 0.7)]
+    x, y = max(places, key=lambda p: min((p[0] - u) ** 2 + (p[1] - v) ** 2 for u, v in points))
+    turn = f"rotate({degrees(atan2(yb - ya, xb - xa)):.1f} {x:.1f} {y:.1f})"
+    label = el("text", slope, x=x, y=y - 8, class_="roof-label", text_anchor="middle", transform=turn)
+    return [*drawn, label]
+
+
+def _peak_box(corners: list[tuple[float, float]]) -> tuple[float, float, float, float]:
+    """Where the label of the peak is."""
+    right, top = corners[-1]
+    return right - 170, top - 20, right, top - 2
+
+
+def _along(corners: list[tuple[float, float]]) -> list[tuple[float, float, float, float]]:
+    """Small boxes along the roof: labels of points keep off it."""
+    boxes = []
+    for (xa, ya), (xb, yb) in pairwise(corners):
+        steps = max(1, round((xb - xa) / 8))
+        for i in range(steps + 1):
+            x, y = xa + (xb - xa) * i / steps, ya + (yb - ya) * i / steps
+            boxes.append((x - 3, y - 3, x + 3, y + 3))
+    return boxes
+
+
+def _points(
+    plane: _Plane,
+    points: list[tuple[int, LayerData, float, float]],
+    data: ReportData,
+    taken: list[tuple[float, float, float, float]],
+) -> list[Safe]:
     colours = component_colours(data)
     whole = data.cycles or 1.0
-    drawn, taken = [], []
+    drawn = []
     by_weight = sorted(points, key=lambda p: -(p[1].cycles or 0.0) * p[1].count)
     labels = []
     for rank, (index, layer, intensity, achieved) in enumerate(by_weight):
@@ -151,9 +183,11 @@ def _place(
 ) -> tuple[float, float] | None:
     """Left end and baseline of a label beside its point where nothing else is; None when there is no room."""
     width, height = 6.0 * len(name), 12.0
-    for dx, dy in ((radius + 4, 4.0), (-radius - 4 - width, 4.0), (-width / 2, radius + 13), (-width / 2, -radius - 5)):
+    beside = ((radius + 4, 4.0), (-radius - 4 - width, 4.0), (-width / 2, radius + 13), (-width / 2, -radius - 5))
+    corners = [(dx, dy) for dx in (radius, -radius - width) for dy in (radius + 11, -radius - 3)]
+    for dx, dy in (*beside, *corners):
         box = (x + dx, y + dy - height + 2, x + dx + width, y + dy + 3)
-        inside = LEFT < box[0] and box[2] < WIDTH - RIGHT and box[1] > TOP and box[3] < HEIGHT - BOTTOM
+        inside = box[0] > LEFT and box[2] < WIDTH - RIGHT and box[1] > TOP and box[3] < HEIGHT - BOTTOM
         if inside and not any(_overlap(box, other) for other in taken):
             taken.append(box)
             return x + dx, y + dy

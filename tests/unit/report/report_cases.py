@@ -5,6 +5,7 @@ The numbers are plausible, not optimal; tests of the report need sums that close
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory, Port, TensorSet
@@ -92,7 +93,7 @@ def cost_of(problem: Problem, mapping: MappingTree, leakage: bool = False) -> Co
     for tensor in problem.tensors:
         holds = [(i, s) for i, s in enumerate(steps) if isinstance(s.node, Hold) and tensor.name in s.node.tensors]
         moved: dict[tuple[str, str], float] = {}
-        for (_, upper), (at, lower) in zip(holds, holds[1:]):
+        for (_, upper), (at, lower) in pairwise(holds):
             loops = [(s.node, s.trips) for s in steps[:at] if isinstance(s.node, Loop)]
             words = tensor.footprint(lower.outside) * prod(
                 n for loop, n in loops if not loop.spatial or loop.dim in tensor.dims
@@ -113,16 +114,30 @@ def cost_of(problem: Problem, mapping: MappingTree, leakage: bool = False) -> Co
             share = used if name == "Spad" else 1
             busy[name] += n / share / access.accesses_per_cycle
             rows.append(
-                Traffic(component=name, tensor=tensor.name, action=action, accesses=n,
-                        accesses_per_instance=n / share, energy_pj=n * access.energy_pj)  # fmt: skip
+                Traffic(
+                    component=name,
+                    tensor=tensor.name,
+                    action=action,
+                    accesses=n,
+                    accesses_per_instance=n / share,
+                    energy_pj=n * access.energy_pj,
+                )
             )
         for _, step in holds[1:]:
             occupancy.append(
-                Occupancy(memory=step.node.memory, tensor=tensor.name, bits=tensor.footprint(step.outside) * tensor.bits)
+                Occupancy(
+                    memory=step.node.memory, tensor=tensor.name, bits=tensor.footprint(step.outside) * tensor.bits
+                )
             )
     rows.append(
-        Traffic(component="MAC", tensor="", action="compute", accesses=problem.macs,
-                accesses_per_instance=problem.macs / used, energy_pj=0.6 * problem.macs)  # fmt: skip
+        Traffic(
+            component="MAC",
+            tensor="",
+            action="compute",
+            accesses=problem.macs,
+            accesses_per_instance=problem.macs / used,
+            energy_pj=0.6 * problem.macs,
+        )
     )
     busy["MAC"] = problem.macs / used
     cycles = max(busy.values())

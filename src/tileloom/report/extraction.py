@@ -14,13 +14,21 @@ from math import inf, isfinite
 from tileloom import __version__
 from tileloom.architecture.model import Architecture, Compute, Fanout, Memory, Node, Port
 from tileloom.cost.base import Cost
-try:
-    from tileloom.mapping.text import to_text
-except ImportError:
-    def to_text(*a): return ""
+from tileloom.mapping.residency import reserved_tile
+from tileloom.mapping.text import to_text
 from tileloom.mapping.tree import Compute as ComputeLeaf
 from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, Step, walk
-from tileloom.report.data import EnergyPart, LayerData, LoopPart, NestRow, OtherNode, Provenance, ReportData, TensorTile, Unit
+from tileloom.report.data import (
+    EnergyPart,
+    LayerData,
+    LoopPart,
+    NestRow,
+    OtherNode,
+    Provenance,
+    ReportData,
+    TensorTile,
+    Unit,
+)
 from tileloom.search.network import LayerResult, NetworkResult
 from tileloom.workload.problem import Problem
 
@@ -71,7 +79,7 @@ def _unit(architecture: Architecture, node: Node) -> Unit:
     instances = architecture.instances(node)
     if isinstance(node, Fanout):
         axes = tuple((axis.name, axis.size) for axis in node.axes)
-        return Unit(kind="fanout", name=node.name, instances=instances, axes=axes)
+        return Unit(kind="fanout", name=node.name, instances=instances, axes=axes, source=node.source)
     if isinstance(node, Compute):
         return Unit(
             kind="compute",
@@ -115,7 +123,7 @@ def _layer(entry: LayerResult, architecture: Architecture) -> LayerData:
         dims=tuple((d.name, d.extent) for d in problem.dims),
         macs=problem.macs,
         status=result.status,
-        lower_bound=result.lower_bound,
+        lower_bound=result.lower_bound if isfinite(result.lower_bound) else 0.0,
         gap=result.gap if isfinite(result.gap) else 0.0,
         evaluated=result.evaluated,
         space_size=result.space_size,
@@ -174,10 +182,11 @@ def _outer_bits(outer: Memory, cost: Cost) -> float:
 
 def nest_rows(mapping: MappingTree, problem: Problem, architecture: Architecture) -> Iterator[NestRow]:
     """Rows of the loop-nest drawing, outermost first; loops of one trip are left out, branches are one row each."""
-    for step in walk(mapping, problem.extents):
+    for index, step in enumerate(walk(mapping, problem.extents)):
         node = step.node
         if isinstance(node, Hold):
-            yield _hold_row(node, step, problem, architecture)
+            tiles = tuple(_tile(problem, architecture, mapping, index, name, step) for name in node.tensors)
+            yield NestRow(kind="hold" if node.mode == "keep" else "stream", place=node.memory, tiles=tiles)
         elif isinstance(node, Loop):
             if step.trips > 1:
                 kind = "spatial" if node.spatial else "loop"
@@ -192,6 +201,24 @@ def nest_rows(mapping: MappingTree, problem: Problem, architecture: Architecture
             yield NestRow(kind="branch", place=f"{type(node).__name__} of {len(node.children)} branches")
 
 
+def _tile(
+    problem: Problem, architecture: Architecture, mapping: MappingTree, index: int, name: str, step: Step
+) -> TensorTile:
+    tensor = problem.tensor(name)
+    hold = mapping.nodes[index]
+    memory = next((m for m in architecture.memories if isinstance(hold, Hold) and m.name == hold.memory), None)
+    value_bits = memory.bits_of(tensor) if memory else tensor.bits
+    kept = reserved_tile(problem, mapping, index, name)
+    return TensorTile(
+        tensor=name,
+        series=tensor.role,
+        shape=tuple(axis.span(kept) for axis in tensor.axes),
+        bits=tensor.footprint(kept) * value_bits,
+        visit_shape=tuple(axis.span(step.outside) for axis in tensor.axes),
+        visit_bits=tensor.footprint(step.outside) * value_bits,
+    )
+
+
 def _loop(loop: Loop, step: Step) -> LoopPart:
     outside = step.outside[loop.dim]
     last = loop.last if loop.last is not None else outside - (loop.trips(outside) - 1) * loop.tile
@@ -203,14 +230,3 @@ def _loop(loop: Loop, step: Step) -> LoopPart:
         outside=outside,
         last=last if last != tile and loop.first is None else None,
     )
-
-
-def _hold_row(hold: Hold, step: Step, problem: Problem, architecture: Architecture) -> NestRow:
-    memory = next((m for m in architecture.memories if m.name == hold.memory), None)
-    tiles = []
-    for name in hold.tensors:
-        tensor = problem.tensor(name)
-        shape = tuple(axis.span(step.outside) for axis in tensor.axes)
-        bits = tensor.footprint(step.outside) * (memory.bits_of(tensor) if memory else tensor.bits)
-        tiles.append(TensorTile(tensor=name, series=tensor.role, shape=shape, bits=bits))
-    return NestRow(kind="hold" if hold.mode == "keep" else "stream", place=hold.memory, tiles=tuple(tiles))
