@@ -37,7 +37,7 @@ def _decades(values: list[float]) -> tuple[float, float]:
     """The range in tenths of a decade with some air, so that points are not drawn on the frame."""
     low, high = log10(min(values)) - 0.25, log10(max(values)) + 0.15
     if high - low < 1.5:
-        low, high = (low + high - 1.5) / 2, (low + high + 1.5) / 2
+        low = high - 1.5
     return floor(low * 10) / 10, ceil(high * 10) / 10
 
 
