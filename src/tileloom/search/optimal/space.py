@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, combinations, permutations, product
+from itertools import chain, combinations, pairwise, permutations, product
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory
 from tileloom.core.errors import UnsupportedError
@@ -119,7 +119,7 @@ def _redundant(setting: Setting, holds: tuple[tuple[int, int], ...]) -> bool:
 
     Nothing is reused between the two, so leaving the outer one out costs no more.
     """
-    for (m, t), (inner, u) in zip(holds, holds[1:]):
+    for (m, t), (inner, u) in pairwise(holds):
         tensor = setting.tensors[t]
         if t != u or setting.memories[m].keep.has(tensor):
             continue
