@@ -154,7 +154,7 @@ def _breakdown(layer: LayerData, colours: Mapping[str, str]) -> Safe:
                 el("td", f"{energy / factor:.{places}f}", class_="num"),
                 el(
                     "td",
-                    stacked([(q.share(energy, whole), f"var(--{series})", energy)], energy, whole, "bar fixed"),
+                    stacked([(q.share(energy, whole), f"var(--{series})", energy)], energy, whole, "fixed"),
                     class_="cellbar",
                 ),
                 el("td", q.share(energy, whole), class_="num"),
