@@ -85,7 +85,6 @@ class _Job:
     templates_listed: int = 0
     space_size: int = 0
     options_before: int = 0
-    options_after: int = 0
     templates_equal: int = 0
 
     def prepare(self, *, energy: bool, time: bool, code: int) -> list[Prepared]:
@@ -102,8 +101,7 @@ class _Job:
                 continue
             seen.add(compiled.key)
             prepared = prepare(compiled, code, remainders=self.options.remainders)
-            self.options_before += sum(f.all_options for f in prepared.fronts)
-            self.options_after += len(prepared.table)
+            self.options_before += len(prepared.table)
             found.append(prepared)
         return found
 
@@ -208,7 +206,6 @@ class _Job:
                 templates=self.templates_listed,
                 equal=self.templates_equal,
                 before=self.options_before,
-                after=self.options_after,
             ),
         )
 
