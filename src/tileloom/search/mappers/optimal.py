@@ -18,7 +18,8 @@ from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, SearchResult, Status, value_of
 from tileloom.search.optimal.build import build_mapping
-from tileloom.search.optimal.columns import Compiled, compile_template, rank_groups
+from tileloom.search.optimal.columns import Compiled, rank_groups
+from tileloom.search.optimal.compile import compile_template
 from tileloom.search.optimal.explain import explain, why_infeasible
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
