@@ -130,11 +130,12 @@ class TensorOrder:
     nodes   (index in the mapping, node), outermost first
     holds   positions in `nodes` of the Holds, streams included
     keeps   positions of the Holds that store
+    dividing  (position, index in the mapping, loop) of the loops that split at least one tile
     """
 
     def __init__(self, problem: Problem, architecture: Architecture, mapping: MappingTree, tensor: Tensor) -> None:
         self.tensor = tensor
-        self._extents = problem.extents
+        self.extents = problem.extents
         self._loops = _dividing_loops(problem, mapping)
         self._volumes: dict[tuple[int, tuple[Pace, ...]], int] = {}
         mine = [
@@ -146,19 +147,25 @@ class TensorOrder:
         self.holds = tuple(p for p, (_, n) in enumerate(self.nodes) if isinstance(n, Hold))
         self.keeps = tuple(p for p, (_, n) in enumerate(self.nodes) if isinstance(n, Hold) and n.mode == "keep")
         dividing = {i for loops in self._loops.values() for i, _ in loops}
-        self._counted = [(p, i, n) for p, (i, n) in enumerate(self.nodes) if i in dividing and isinstance(n, Loop)]
+        self.dividing = [(p, i, n) for p, (i, n) in enumerate(self.nodes) if i in dividing and isinstance(n, Loop)]
         if not self.keeps:
             raise InputError(f"tensor '{tensor.name}' is held in no memory; add a hold of it at the outermost memory")
 
     def volume(self, end: int, rule: Rule) -> int:
         """`volume` of the tiles below the loops before position `end`, each loop counted as `rule` says."""
-        above = [(p, i, n) for p, i, n in self._counted if p < end]
-        paces = tuple(rule(p, n) for p, _, n in above)
-        if (end, paces) not in self._volumes:
-            pace = {i: paced for (_, i, _), paced in zip(above, paces)}
-            spreads = {d: spread(self._extents[d], _above(loops, pace)) for d, loops in self._loops.items()}
-            self._volumes[end, paces] = volume(self.tensor, spreads)
-        return self._volumes[end, paces]
+        key = end, tuple(rule(p, n) for p, _, n in self.dividing if p < end)
+        if key not in self._volumes:
+            spreads = {
+                d: spread(self.extents[d], [(n, pace) for _, n, pace in loops])
+                for d, loops in self.paced(end, rule).items()
+            }
+            self._volumes[key] = volume(self.tensor, spreads)
+        return self._volumes[key]
+
+    def paced(self, end: int, rule: Rule) -> dict[str, list[tuple[int, Loop, Pace]]]:
+        """(place in the mapping, loop, pace) of the loops of every dim before position `end`, outermost first."""
+        pace = {i: rule(p, n) for p, i, n in self.dividing if p < end}
+        return {d: _above(loops, pace) for d, loops in self._loops.items()}
 
 
 def _dividing_loops(problem: Problem, mapping: MappingTree) -> dict[str, list[tuple[int, Loop]]]:
@@ -172,9 +179,9 @@ def _dividing_loops(problem: Problem, mapping: MappingTree) -> dict[str, list[tu
     return loops
 
 
-def _above(loops: Sequence[tuple[int, Loop]], pace: Mapping[int, Pace]) -> list[tuple[Loop, Pace]]:
+def _above(loops: Sequence[tuple[int, Loop]], pace: Mapping[int, Pace]) -> list[tuple[int, Loop, Pace]]:
     last = max((k for k, (index, _) in enumerate(loops) if index in pace), default=-1)
-    return [(loop, pace.get(index, "widest")) for index, loop in loops[: last + 1]]
+    return [(index, loop, pace.get(index, "widest")) for index, loop in loops[: last + 1]]
 
 
 def _settle(
