@@ -51,12 +51,15 @@ def test_counts_equal_the_walk(random: Random) -> None:
 
 
 def test_counts_equal_the_walk_on_a_thousand_nests() -> None:
-    met: set[str] = set()
     for seed in range(1000):
-        case = case_of(Random(seed), points=16)
-        literal = assert_literal(case)
-        if seed % 4 == 0:
-            met |= assert_ideal(case, literal)
+        assert_literal(case_of(Random(seed), points=16))
+
+
+def test_every_saving_has_a_name() -> None:
+    met: set[str] = set()
+    for seed in range(150):
+        case = case_of(Random(seed), points=32)
+        met |= assert_ideal(case, assert_literal(case))
     assert met == {"stationary", "halo-refetch", "neighbour-halo", "stride-gap", "partial-output"}
 
 
