@@ -108,9 +108,7 @@ def _row_checks(row: ReferenceRow) -> Iterator[Check]:
         yield from _optimum_checks(case, numbers)
 
 
-def _evaluate(
-    case: _Case, evaluated: Evaluated, numbers: Mapping[str, ComponentNumbers]
-) -> tuple[Evaluation, ...]:
+def _evaluate(case: _Case, evaluated: Evaluated, numbers: Mapping[str, ComponentNumbers]) -> tuple[Evaluation, ...]:
     tree = import_nodes(evaluated.nodes, case.row.name)
     model = LoopnestModel(faithful_accelforge=True)
     found = []
