@@ -22,8 +22,7 @@ from tileloom.search.optimal.options import count_chains, divisor_tiles, remaind
 from tileloom.search.optimal.prepare import prepare
 from tileloom.search.optimal.reference import front_reference, pareto_rows_reference, search_reference
 from tileloom.search.optimal.run import run_front, run_scalar
-from tileloom.search.optimal.space import setting_of, templates
-from tileloom.search.optimal.utilization import required_products
+from tileloom.search.optimal.space import required_use, setting_of, templates
 
 SMALL = st.integers(1, 4)
 
@@ -69,7 +68,7 @@ CASES = [
 def test_search_equals_listing_every_combination(case: int, objective: int) -> None:
     problem, chip = CASES[case]
     setting = setting_of(problem, chip)
-    lower, groups = required_products(setting), rank_groups(setting)
+    lower, groups = required_use(setting), rank_groups(setting)
     every = [
         prepare(compile_template(setting, t, groups, energy_matters=True, time_matters=True, lower=lower), objective)
         for t in templates(setting)

@@ -26,8 +26,7 @@ from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
 from tileloom.search.optimal.prepare import Prepared, prepare
 from tileloom.search.optimal.run import CODES, Outcome, root_value, run_front, run_scalar
-from tileloom.search.optimal.space import Setting, Template, setting_of, templates
-from tileloom.search.optimal.utilization import required_products
+from tileloom.search.optimal.space import Setting, Template, required_use, setting_of, templates
 from tileloom.workload.problem import Problem
 
 TIE = 1e-9
@@ -65,7 +64,7 @@ class OptimalMapper:
             )
         started = perf_counter()
         setting = setting_of(problem, architecture)
-        job = _Job(self, setting, objective, rank_groups(setting), required_products(setting))
+        job = _Job(self, setting, objective, rank_groups(setting), required_use(setting))
         if not setting.dims or problem.copy:
             result = job.trivial()
         else:
@@ -81,7 +80,7 @@ class _Job:
     setting: Setting
     objective: Objective
     groups: tuple[tuple[int, ...], ...]
-    lower: dict[int, tuple[float, bool]]
+    lower: dict[int, float]
     templates_listed: int = 0
     space_size: int = 0
     options_before: int = 0

@@ -56,7 +56,6 @@ class Limit:
     coefficients: tuple[tuple[float, int], ...]
     high: float = inf
     low: float = 0.0
-    exact: bool = False
 
 
 @dataclass(frozen=True)

@@ -146,9 +146,9 @@ def compile_template(
     *,
     energy_matters: bool,
     time_matters: bool,
-    lower: dict[int, tuple[float, bool]],
+    lower: dict[int, float],
 ) -> Compiled:
-    """lower: per axis index, (least product of trips, exact) that the search must reach (minimum utilisation)."""
+    """lower: per axis index, the least product of trips that the search must reach (minimum utilisation)."""
     compiler = Compiler(setting, template, groups)
     _, one = compiler.column(0)
     leaks = any(n.leakage_pj_per_cycle for n in setting.architecture.nodes if hasattr(n, "leakage_pj_per_cycle"))
@@ -230,7 +230,7 @@ def _add_energy(
     if not tensor.is_output:
         energy.add(read, column("total"))
     else:
-        if memory.refetch_first_output:
+        if _reads_first_visit(compiler, memory_index, inner_index):
             energy.add(read, column("total"))
         else:
             energy.add_difference(read, column("total"), column("total", True), one)
@@ -249,6 +249,13 @@ def _add_energy(
     energy.add(write, column("copies"))
 
 
+def _reads_first_visit(compiler: Compiler, memory_index: int, inner_index: int | None) -> bool:
+    """Whether partial sums are read from the parent even on the first visit: if either end asks for it."""
+    memories = compiler.setting.memories
+    inner = inner_index is not None and memories[inner_index].refetch_first_output
+    return memories[memory_index].refetch_first_output or inner
+
+
 def _add_time(
     compiler: Compiler,
     tensor_index: int,
@@ -265,25 +272,27 @@ def _add_time(
     def column(kind: str, first: bool = False) -> tuple[float, int]:
         return compiler.footprint(tensor_index, at, compiler.trips(tensor_index, parent, child, kind, first))
 
-    def add(index: int, action: str, kind: str, minus_first: bool) -> None:
+    def add(index: int, action: str, kind: str, skip_first: bool) -> None:
         memory = compiler.setting.memories[index]
         port = memory.read if action == "read" else memory.write
         if isinf(port.accesses_per_cycle):
             return
         cycles = memory.bits_of(tensor) / port.width_bits / port.accesses_per_cycle
         total = busy.setdefault((index, "" if memory.ports == "shared" else action), Sum())
-        if minus_first and not memory.refetch_first_output:
+        if skip_first:
             total.add_difference(cycles, column(kind), column(kind, True), one)
         else:
             total.add(cycles, column(kind))
 
-    add(memory_index, "read", "parent", minus_first=tensor.is_output)
+    first_read = tensor.is_output and not _reads_first_visit(compiler, memory_index, inner_index)
+    add(memory_index, "read", "parent", skip_first=first_read)
     if tensor.is_output:
-        add(memory_index, "write", "parent", minus_first=False)
+        add(memory_index, "write", "parent", skip_first=False)
     if inner_index is not None:
-        add(inner_index, "write", "child", minus_first=tensor.is_output)
+        first_write = tensor.is_output and not compiler.setting.memories[inner_index].refetch_first_output
+        add(inner_index, "write", "child", skip_first=first_write)
         if tensor.is_output:
-            add(inner_index, "read", "child", minus_first=False)
+            add(inner_index, "read", "child", skip_first=False)
 
 
 def _capacity_limits(compiler: Compiler) -> list[Limit]:
@@ -318,12 +327,12 @@ def _parts(memory: Memory) -> list[tuple[str, Callable[[Tensor], bool] | None, i
     return [(f"{memory.name} ({part})", part.has, bits) for part, bits in memory.partitions]
 
 
-def _axis_limits(compiler: Compiler, lower: dict[int, tuple[float, bool]]) -> list[Limit]:
+def _axis_limits(compiler: Compiler, lower: dict[int, float]) -> list[Limit]:
     found = []
     for index, spatial in enumerate(compiler.setting.axes):
         mask = compiler.on_axis[index]
         name = f"{spatial.fanout.name}.{spatial.axis.name}"
-        low = lower.get(index, (0.0, False))[0]
+        low = lower.get(index, 0.0)
         constant, at = compiler.column(mask)
         found.append(Limit(f"size of {name}", ((constant, at),), high=float(spatial.axis.size), low=low))
         if spatial.axis.max_dims is not None:

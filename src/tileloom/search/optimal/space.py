@@ -12,6 +12,7 @@ from itertools import chain, combinations, pairwise, permutations, product
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory
 from tileloom.core.errors import UnsupportedError
+from tileloom.mapping.utilization import may_lie_on, required_places
 from tileloom.workload.problem import Problem, Tensor
 
 
@@ -58,6 +59,13 @@ def setting_of(problem: Problem, architecture: Architecture) -> Setting:
             axes.extend(SpatialAxis(node, a, len(memories)) for a in node.axes if a.size > 1)
     dims = tuple(d.name for d in problem.dims if d.extent > 1)
     return Setting(problem, architecture, compute, tuple(memories), tuple(axes), dims)
+
+
+def required_use(setting: Setting) -> dict[int, float]:
+    """Axis index -> least product of trips, for axes that ask for a minimum utilisation."""
+    places = required_places(setting.problem, setting.architecture)
+    found = {i: places.get((a.fanout.name, a.axis.name)) for i, a in enumerate(setting.axes)}
+    return {i: least for i, least in found.items() if least is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +201,13 @@ def _allowed_slots(
     found = []
     for index, slot in enumerate(slots):
         if slot.axis >= 0:
-            if _may_lie_on(setting, setting.axes[slot.axis].axis, dim):
+            if may_lie_on(setting.problem, setting.axes[slot.axis].axis, dim):
                 found.append(index)
         elif _useful_in_block(setting, holds, slot.block, dim):
             found.append(index)
     if not any(slots[i].axis < 0 for i in found):
         found.insert(0, 0)
     return tuple(found)
-
-
-def _may_lie_on(setting: Setting, axis: FanoutAxis, dim: str) -> bool:
-    if axis.dims and dim not in axis.dims:
-        return False
-    return not any(axis.stationary.has(t) and dim in t.dims for t in setting.tensors)
 
 
 def _useful_in_block(setting: Setting, holds: tuple[tuple[int, int], ...], block: int, dim: str) -> bool:
