@@ -13,13 +13,9 @@ from pathlib import Path
 from struct import pack, unpack
 
 from tileloom.architecture.model import Architecture
-from tileloom.architecture.notation.accelforge import (
-    CLOCK_HZ,
-    PICOJOULES,
-    AccelforgeArchitecture,
-    ComponentNumbers,
-    read_architecture,
-)
+from tileloom.architecture.notation.accelforge import AccelforgeArchitecture, read_architecture
+from tileloom.architecture.notation.accelforge_numbers import ComponentNumbers
+from tileloom.architecture.notation.accelforge_resolve import CLOCK_HZ, PICOJOULES
 from tileloom.core.errors import TileloomError
 from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.explore.conform.accelforge_columns import Evaluation, columns, numbers_of_row, unit_numbers
