@@ -93,11 +93,8 @@ def refused(*changes: tuple[str, int, Any]) -> dict[str, Any]:
 
 
 def test_refused_mappings_are_refused(conform: Conform) -> None:
-    """Spad entered too far out, 14 rows of p on an axis of 8, and a dimension that no loop covers."""
-    too_large = refused()
-    spad = next(n for n in too_large["mapping"] if n.get("component") == "Spad")
-    too_large["mapping"].remove(spad)
-    too_large["mapping"].insert(3, spad)
+    """Twice the rows of p in a Spad, 14 rows of p on an axis of 8, and a dimension that no loop covers."""
+    too_large = refused(("spatial", 1, 14))
     wide = refused(("spatial", 1, 1))
     uncovered = changed(wide, mapping=[n for n in RANDOM[0]["mapping"] if n.get("rank_variable") != "c"])
     report = conform(too_large, wide, uncovered)
