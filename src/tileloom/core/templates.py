@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 MAX_SOURCE = 1_000_000
 MAX_OUTPUT = 4_000_000
 """Characters of one template and of everything rendered."""
-MAX_STEPS = 50_000
-"""Iterations of all loops of one rendering together."""
+MAX_STEPS = 100_000
+"""Iterations of all loops and values of all ranges of one rendering together."""
 MAX_INCLUDES = 64
 MAX_INCLUDE_DEPTH = 8
 
@@ -117,11 +117,14 @@ class _Renderer:
         """The values of a loop, counted against the limit on iterations."""
         taken: list[object] = []
         for value in values:
-            self.steps -= 1
-            if self.steps < 0:
-                raise _TooMuchError(f"loops run more than {MAX_STEPS} times in all")
+            self.count(1)
             taken.append(value)
         return taken
+
+    def count(self, steps: int) -> None:
+        self.steps -= steps
+        if self.steps < 0:
+            raise _TooMuchError(f"loops and ranges take more than {MAX_STEPS} steps in all")
 
     def find(self, name: str, path: Path) -> Path:
         """The file an include names: in the including file's folder, an allowed folder, or there by its base name."""
@@ -195,8 +198,7 @@ def _environment(renderer: _Renderer, path: Path, rendered: Rendered, depth: int
 
     def bounded_range(*ends: int) -> range:
         values = range(*ends)
-        if len(values) > MAX_STEPS:
-            raise _TooMuchError(f"range() of {len(values)} values; at most {MAX_STEPS}")
+        renderer.count(len(values))
         return values
 
     environment.globals.clear()

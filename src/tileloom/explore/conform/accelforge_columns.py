@@ -9,13 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tileloom.architecture.model import Architecture, Fanout
-from tileloom.architecture.notation.accelforge import (
-    CLOCK_HZ,
-    PICOJOULES,
-    AccelforgeArchitecture,
-    ActionNumbers,
-    ComponentNumbers,
-)
+from tileloom.architecture.notation.accelforge import AccelforgeArchitecture
+from tileloom.architecture.notation.accelforge_numbers import ActionNumbers, ComponentNumbers
+from tileloom.architecture.notation.accelforge_resolve import CLOCK_HZ, PICOJOULES
 from tileloom.cost.base import Cost
 from tileloom.mapping.tree import MappingTree
 from tileloom.workload.frontends.accelforge import AccelforgeEinsum

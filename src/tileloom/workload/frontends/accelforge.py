@@ -7,17 +7,18 @@ templates are in core/templated_yaml.py, architecture files in architecture/nota
 
 from __future__ import annotations
 
-import ast
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError, did_you_mean
-from tileloom.core.expression import Value, evaluate_tree, number, parse
+from tileloom.core.expression import number
 from tileloom.core.tagged_yaml import TaggedMap
 from tileloom.core.templated_yaml import load_templated
-from tileloom.workload.frontends.accelforge_einsum import Access, Index, accesses_of_list, accesses_of_text
+from tileloom.workload.frontends.accelforge_bounds import extents_of, read_bound
+from tileloom.workload.frontends.accelforge_einsum import Access, accesses_of_list, accesses_of_text
 from tileloom.workload.network import Layer, Network
 from tileloom.workload.problem import Axis, Dim, Problem, Role, Tensor
 from tileloom.workload.tensor_sets import TensorNames, evaluate_set, tensor_names
@@ -27,6 +28,9 @@ _WORKLOAD_KEYS = ("rank_sizes", "iteration_space_shape", "bits_per_value", "pers
 _EINSUM_KEYS = ("name", "einsum", "tensor_accesses", "iteration_space_shape", "rank_sizes", "renames",
                 "is_copy_operation", "n_instances", "bits_per_value")  # fmt: skip
 DEFAULT = "default"
+
+_Groups = Mapping[str, frozenset[str]]
+"""Sets that depend on the other einsums: name -> tensors."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def to_network(workload: AccelforgeWorkload) -> Network:
 def einsum_of(problem: Problem) -> AccelforgeEinsum:
     """A problem from elsewhere with the sets that architecture rules use: its roles stand for the renames."""
     universe = tuple((t.name, t.bits) for t in problem.tensors)
-    sets = _basic_sets(problem.tensors, frozenset(), frozenset(), universe)
+    sets = _basic_sets(problem.tensors, {}, universe)
     for role in ("input", "weight", "output"):
         sets.setdefault(role, tensor_names([t.name for t in problem.tensors if t.role == role], universe))
     return AccelforgeEinsum(problem.name, problem, sets)
@@ -129,14 +133,16 @@ class _Reader:
         self._stop_on_problems()
         produced = {a.name for raw in raws for a in raw.accesses if a.output}
         consumed = {a.name for raw in raws for a in raw.accesses if not a.output}
-        intermediates = frozenset(produced & consumed)
+        uses = Counter(n for raw in raws for n in {a.name for a in raw.accesses})
+        shared_tensors = frozenset(n for n, times in uses.items() if times > 1)
+        across = {"Intermediates": frozenset(produced & consumed), "Shared": shared_tensors}
         sizes = self._rank_sizes(self.workload.get("rank_sizes"), f"{self.file}: rank_sizes")
         shared = self._bounds(self.workload.get("iteration_space_shape"), f"{self.file}: iteration_space_shape")
-        read = self._try(lambda raw: self._einsum(raw, sizes, shared, intermediates))
+        read = self._try(lambda raw: self._einsum(raw, sizes, shared, across))
         einsums = [e for e in map(read, raws) if e is not None]
         self._stop_on_problems()
         persistent = frozenset(n for e in einsums for n in self._persistent(e))
-        return AccelforgeWorkload(name, tuple(einsums), intermediates, persistent, self.file)
+        return AccelforgeWorkload(name, tuple(einsums), across["Intermediates"], persistent, self.file)
 
     def _stop_on_problems(self) -> None:
         if self.problems:
@@ -196,20 +202,19 @@ class _Reader:
         texts = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
         bounds: dict[str, int] = {}
         for text in texts:
-            variable, extent = _bound(str(text), where)
+            variable, extent = read_bound(str(text), where)
             bounds[variable] = min(extent, bounds.get(variable, extent))
         return bounds
 
-    def _einsum(
-        self, raw: _Raw, sizes: dict[str, int], shared: dict[str, int], intermediates: frozenset[str]
-    ) -> AccelforgeEinsum:
+    def _einsum(self, raw: _Raw, sizes: dict[str, int], shared: dict[str, int], across: _Groups) -> AccelforgeEinsum:
         own_sizes = {**sizes, **self._rank_sizes(raw.entry.get("rank_sizes"), f"{raw.where}: rank_sizes")}
         bounds = {**shared, **self._bounds(raw.entry.get("iteration_space_shape"), raw.where)}
-        extents = _extents(raw, bounds, own_sizes)
-        bits = self._bits(raw, intermediates)
+        extents = extents_of(raw.accesses, raw.where, bounds, own_sizes)
+        bits = self._bits(raw, across)
         universe = tuple((a.name, bits[a.name]) for a in raw.accesses)
         plain = [Tensor(a.name, "output" if a.output else "input", (), bits[a.name]) for a in raw.accesses]
-        sets = _basic_sets(plain, intermediates, self._persistent_names(raw, plain, intermediates, universe), universe)
+        across = {**across, "Persistent": self._persistent_names(raw, plain, across, universe)}
+        sets = _basic_sets(plain, across, universe)
         self._add_renames(raw, sets)
         tensors = tuple(
             Tensor(a.name, _role(a, sets), tuple(Axis(i.terms, i.offset) for i in a.indices if i.terms), bits[a.name])
@@ -221,10 +226,10 @@ class _Reader:
         repeats *= _whole(raw.entry.get("n_instances", 1), f"{raw.where}: n_instances")
         return AccelforgeEinsum(raw.name, problem, sets, repeats)
 
-    def _bits(self, raw: _Raw, intermediates: frozenset[str]) -> dict[str, int]:
+    def _bits(self, raw: _Raw, across: _Groups) -> dict[str, int]:
         names = tuple((a.name, 1) for a in raw.accesses)
         plain = [Tensor(a.name, "output" if a.output else "input", ()) for a in raw.accesses]
-        sets = _basic_sets(plain, intermediates, frozenset(), names)
+        sets = _basic_sets(plain, across, names)
         bits: dict[str, int] = {}
         rules: list[tuple[str, object]] = []
         for rule in (self.workload.get("bits_per_value"), raw.entry.get("bits_per_value")):
@@ -273,14 +278,15 @@ class _Reader:
         return found
 
     def _persistent_names(
-        self, raw: _Raw, plain: list[Tensor], intermediates: frozenset[str], universe: tuple[tuple[str, int], ...]
+        self, raw: _Raw, plain: list[Tensor], across: _Groups, universe: tuple[tuple[str, int], ...]
     ) -> frozenset[str]:
+        flagged = frozenset(a.name for a in raw.accesses if a.persistent)
         text = self.workload.get("persistent_tensors")
         if text is None:
-            return frozenset()
-        sets = _basic_sets(plain, intermediates, frozenset(), universe)
+            return flagged
+        sets = _basic_sets(plain, across, universe)
         self._add_renames(raw, sets)
-        return evaluate_set(text, sets, f"{raw.where}: persistent_tensors").certain
+        return evaluate_set(text, sets, f"{raw.where}: persistent_tensors").certain | flagged
 
     def _persistent(self, einsum: AccelforgeEinsum) -> frozenset[str]:
         return einsum.sets["Persistent"].certain
@@ -304,8 +310,7 @@ def _rename_entries(value: object, where: str) -> list[dict[str, Any]]:
 
 def _basic_sets(
     tensors: Iterable[Tensor],
-    intermediates: frozenset[str],
-    persistent: frozenset[str],
+    across: _Groups,
     universe: tuple[tuple[str, int], ...],
 ) -> dict[str, TensorNames]:
     listed = list(tensors)
@@ -315,8 +320,10 @@ def _basic_sets(
         "Nothing": [],
         "Inputs": [t.name for t in listed if not t.is_output],
         "Outputs": [t.name for t in listed if t.is_output],
-        "Intermediates": intermediates,
-        "Persistent": persistent,
+        "Intermediates": (),
+        "Shared": (),
+        "Persistent": (),
+        **across,
     }
     groups |= {t.name: [t.name] for t in listed}
     return {name: tensor_names(members, universe) for name, members in groups.items()}
@@ -333,73 +340,3 @@ def _whole(value: object, where: str) -> int:
     if found is None or found != int(found) or found < 1:
         raise InputError(f"{where}: {value!r} is not a whole number of at least 1")
     return int(found)
-
-
-def _bound(text: str, where: str) -> tuple[str, int]:
-    """`0 <= m < 128` -> ('m', 128)."""
-    tree = parse(text, where)
-    if isinstance(tree, ast.Compare) and len(tree.ops) == 2 and isinstance(tree.comparators[0], ast.Name):
-        low = evaluate_tree(tree.left, {}, where)
-        high = evaluate_tree(tree.comparators[1], {}, where)
-        opens, closes = tree.ops
-        if isinstance(opens, ast.LtE) and low == 0 and isinstance(closes, ast.Lt | ast.LtE) and _is_whole(high):
-            assert isinstance(high, int | float)
-            extent = int(high) + (1 if isinstance(closes, ast.LtE) else 0)
-            if extent >= 1:
-                return tree.comparators[0].id, extent
-    raise InputError(f"{where}: '{text[:80]}' is no bound; write '0 <= m < 128'")
-
-
-def _is_whole(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-
-
-def _extents(raw: _Raw, bounds: dict[str, int], sizes: dict[str, int]) -> dict[str, int]:
-    """Extent of every variable, in the order the tensors name them (the output last)."""
-    indices = [i for a in raw.accesses for i in a.indices]
-    variables = list(dict.fromkeys(v for i in indices for v, _ in i.terms))
-    known = {v: bounds[v] for v in variables if v in bounds}
-    for index in indices:
-        if len(index.terms) == 1:
-            (variable, c), size = index.terms[0], _size_of(index, sizes)
-            if size is not None and c > 0:
-                limit = (size - 1 - index.offset) // c + 1
-                known[variable] = min(limit, known.get(variable, limit))
-    for index in indices:
-        _bound_by_sum(index, _size_of(index, sizes), known)
-    missing = [v for v in variables if v not in known]
-    if missing:
-        shown = ", ".join(missing)
-        raise InputError(
-            f"{raw.where}: no bound for {shown}; add 'rank_sizes: {{{missing[0].upper()}: 128}}' "
-            f"or '0 <= {missing[0]} < 128' to its iteration_space_shape"
-        )
-    for access in raw.accesses:
-        for index in access.indices:
-            _check_span(raw, access, index, _size_of(index, sizes), known)
-    return {v: known[v] for v in variables}
-
-
-def _size_of(index: Index, sizes: dict[str, int]) -> int | None:
-    return sizes.get(index.rank) if index.rank else None
-
-
-def _bound_by_sum(index: Index, size: int | None, known: dict[str, int]) -> None:
-    """A rank of known size bounds the one variable of its sum that nothing else bounds."""
-    open_terms = [(v, c) for v, c in index.terms if v not in known]
-    if size is None or len(open_terms) != 1:
-        return
-    (variable, c) = open_terms[0]
-    rest = sum(k * (known[v] - 1) for v, k in index.terms if v != variable)
-    known[variable] = (size - 1 - index.offset - rest) // c + 1
-
-
-def _check_span(raw: _Raw, access: Access, index: Index, size: int | None, known: dict[str, int]) -> None:
-    if size is None:
-        return
-    last = index.offset + sum(c * (known[v] - 1) for v, c in index.terms)
-    if last >= size:
-        raise InputError(
-            f"{raw.where}: tensor '{access.name}': rank {index.rank} of size {size} is indexed up to {last}; "
-            "a bound that cuts the corner of an iteration space is not read"
-        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tileloom.core.errors import InputError
@@ -35,6 +35,7 @@ class Access:
     indices: tuple[Index, ...]
     output: bool
     bits: object = None
+    persistent: bool = False
 
 
 def accesses_of_text(text: str, where: str) -> tuple[Access, ...]:
@@ -67,9 +68,10 @@ def accesses_of_list(entries: object, where: str) -> tuple[Access, ...]:
         if unknown:
             raise InputError(f"{where}: tensor '{entry['name']}': key '{unknown[0]}' is not understood")
         indices = _projection(entry["projection"], f"{where}: tensor '{entry['name']}'")
-        found.append(
-            _access(str(entry["name"]), indices, bool(entry.get("output", False)), entry.get("bits_per_value"), where)
+        access = _access(
+            str(entry["name"]), indices, bool(entry.get("output", False)), entry.get("bits_per_value"), where
         )
+        found.append(replace(access, persistent=bool(entry.get("persistent", False))))
     return tuple(sorted(found, key=lambda access: access.output))
 
 
