@@ -1,0 +1,195 @@
+"""The public functions behind `import tileloom`: load, map, evaluate, compare, check.
+
+Thin: each calls the layer that does the work. What the command line can do, these functions can do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from tileloom.architecture.model import Architecture
+from tileloom.core.errors import IllegalMappingError, UnsupportedError
+from tileloom.cost.base import Cost
+from tileloom.cost.registry import MODELS, get_model
+from tileloom.mapping.legality import Diagnostic, check_mapping
+from tileloom.mapping.tree import MappingTree
+from tileloom.search.cache import Cache
+from tileloom.search.driver import map_network, map_problem
+from tileloom.search.network import NetworkResult, Progress
+from tileloom.search.objective import Objective, SearchResult
+from tileloom.workload.network import Network
+from tileloom.workload.problem import Problem
+
+if TYPE_CHECKING:
+    import polars
+
+Source = str | os.PathLike[str]
+
+
+def load_network(source: Source, *, bind: Mapping[str, int] | None = None, bits: int | None = None) -> Network:
+    """A network from an ONNX or YAML file, a library name or an einsum string.
+
+    bind   sizes of symbolic dimensions, as {"N": 1};  bits: of every value, where the source does not say
+    Raises InputError naming the file and node.
+    """
+    from tileloom.workload.load import load_network as load
+
+    return load(source, bind, bits)
+
+
+def load_problem(source: Source, *, sizes: Mapping[str, int] | None = None, bits: int | None = None) -> Problem:
+    """One problem: a YAML file, 'network.onnx:layer', or an einsum string with the sizes of its dimensions.
+
+    >>> print(load_problem("O[m, n] += A[m, k] * B[k, n]", sizes={"m": 4, "n": 4, "k": 8}).macs)
+    128
+    """
+    from tileloom.workload.load import load_problem as load
+
+    return load(source, sizes, bits)
+
+
+def load_architecture(source: Source, *, variables: Mapping[str, str] | None = None) -> Architecture:
+    """A chip by library name or from a YAML file. Raises InputError with every fault and its line."""
+    from tileloom.architecture.load import load_architecture as load
+
+    return load(source, variables)
+
+
+class Networks:
+    """The library of networks by attribute: `tileloom.networks.resnet18`."""
+
+    def __getattr__(self, name: str) -> Network:
+        from tileloom.workload.load import list_networks
+
+        if name.startswith("__"):
+            raise AttributeError(name)
+        by_attribute = {_attribute(n): n for n in list_networks()}
+        if name not in by_attribute:
+            raise AttributeError(f"no network '{name}'; there are: {', '.join(by_attribute)}")
+        return load_network(by_attribute[name])
+
+    def __dir__(self) -> list[str]:
+        from tileloom.workload.load import list_networks
+
+        return [_attribute(n) for n in list_networks()]
+
+
+networks = Networks()
+
+
+def _attribute(name: str) -> str:
+    return name.replace("-", "_").replace(".", "_")
+
+
+class NetworkMapping(NetworkResult):
+    """A mapped network that can show itself as a table and be written as a run directory."""
+
+    def table(self) -> polars.DataFrame:
+        """One row per distinct layer; columns and units are listed in search/columns.py."""
+        from tileloom.search.table import to_frame
+
+        return to_frame(self)
+
+    def save(self, folder: Source, *, overwrite: bool = False) -> Path:
+        """Write the run directory (run.json, results.parquet, best/*.yaml) and return it."""
+        from tileloom.explore.run import write_run
+
+        return write_run(self, Path(folder), overwrite=overwrite)
+
+    def report(self, folder: Source, *, overwrite: bool = False) -> Path:
+        """`save`, with report.html in it; returns the page."""
+        from tileloom.report.html import write_report
+
+        return write_report(self.save(folder, overwrite=overwrite))
+
+
+@overload
+def map(
+    workload: Network,
+    architecture: Architecture,
+    objective: Objective = "edp",
+    *,
+    mapper: str = "optimal",
+    model: str = "loopnest",
+    options: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    cache: Cache | str | bool = True,
+    progress: Progress | None = None,
+) -> NetworkMapping: ...
+@overload
+def map(
+    workload: Problem,
+    architecture: Architecture,
+    objective: Objective = "edp",
+    *,
+    mapper: str = "optimal",
+    model: str = "loopnest",
+    options: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    cache: Cache | str | bool = True,
+    progress: Progress | None = None,
+) -> SearchResult: ...
+def map(
+    workload: Network | Problem,
+    architecture: Architecture,
+    objective: Objective = "edp",
+    *,
+    mapper: str = "optimal",
+    model: str = "loopnest",
+    options: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    cache: Cache | str | bool = True,
+    progress: Progress | None = None,
+) -> NetworkMapping | SearchResult:
+    """The best mapping of a problem, or of every distinct layer of a network.
+
+    objective  'energy' (pJ), 'latency' (cycles) or 'edp' (pJ * cycles)
+    options    fields of the mapper, as {"gap": 0.01};  workers: processes (networks only)
+    cache      True: the user's own on disk, False: none, or a folder
+    A layer that fits nowhere has status 'infeasible' and reasons; the rest is mapped.
+    """
+    chosen: dict[str, Any] = {"mapper": mapper, "model": model, "options": options, "cache": cache}
+    if isinstance(workload, Problem):
+        return map_problem(workload, architecture, objective, **chosen)
+    result = map_network(workload, architecture, objective, workers=workers, progress=progress, **chosen)
+    return NetworkMapping(**{f.name: getattr(result, f.name) for f in fields(result)})
+
+
+def evaluate(problem: Problem, architecture: Architecture, mapping: MappingTree, model: str = "loopnest") -> Cost:
+    """What the mapping costs. Raises IllegalMappingError with every broken rule."""
+    chosen = get_model(model)
+    if diagnostics := check(problem, architecture, mapping):
+        raise IllegalMappingError(diagnostics)
+    return chosen.evaluate(problem, architecture, mapping)
+
+
+def check(problem: Problem, architecture: Architecture, mapping: MappingTree) -> tuple[Diagnostic, ...]:
+    """Every rule that the mapping breaks, with its place, numbers and remedy; empty when it is legal."""
+    return check_mapping(problem, architecture, mapping)
+
+
+@dataclass(frozen=True)
+class ModelVerdict:
+    """One cost model's answer for a mapping: a cost, or why it does not take it."""
+
+    model: str
+    cost: Cost | None
+    refusal: str = ""
+
+
+def compare(problem: Problem, architecture: Architecture, mapping: MappingTree) -> tuple[ModelVerdict, ...]:
+    """The same mapping under every cost model there is, side by side. Raises IllegalMappingError as `evaluate` does."""
+    if diagnostics := check(problem, architecture, mapping):
+        raise IllegalMappingError(diagnostics)
+    return tuple(_verdict(name, problem, architecture, mapping) for name in MODELS.names())
+
+
+def _verdict(model: str, problem: Problem, architecture: Architecture, mapping: MappingTree) -> ModelVerdict:
+    try:
+        return ModelVerdict(model, get_model(model).evaluate(problem, architecture, mapping))
+    except UnsupportedError as error:
+        return ModelVerdict(model, None, str(error))

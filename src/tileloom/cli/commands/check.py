@@ -1,0 +1,33 @@
+"""`tileloom check`: every rule that a mapping breaks."""
+
+from __future__ import annotations
+
+import typer
+
+from tileloom.cli import options as o
+
+
+def command(
+    mapping: o.MappingFile,
+    problem: o.ProblemSource,
+    arch: o.Arch,
+    size: o.Size = None,
+    bits: o.Bits = None,
+    variables: o.Variables = None,
+    json: o.Json = False,
+) -> None:
+    """Check MAPPING of problem P on ARCH: exit code 1 when it breaks a rule."""
+    from dataclasses import asdict
+
+    from tileloom import api
+    from tileloom.cli.show import emit_json
+
+    work, chip = o.read_problem_and_chip(problem, arch, size, bits, variables)
+    diagnostics = api.check(work, chip, api.load_mapping(mapping))
+    if json:
+        emit_json({"legal": not diagnostics, "diagnostics": [asdict(d) | {"text": str(d)} for d in diagnostics]})
+    else:
+        for diagnostic in diagnostics:
+            typer.echo(str(diagnostic))
+        typer.echo(f"{len(diagnostics)} broken rules" if diagnostics else f"legal: {work.name} on {chip.name}")
+    raise typer.Exit(1 if diagnostics else 0)

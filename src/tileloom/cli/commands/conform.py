@@ -1,0 +1,28 @@
+"""`tileloom conform`: another tool's published rows, computed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tileloom.cli import options as o
+
+
+def command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Whose rows: accelforge.")],
+    reference: Annotated[Path, typer.Option("--reference", metavar="DIR", help="Directory of reference rows.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows of each kind.")] = None,
+    json: o.Json = False,
+) -> None:
+    """Recompute every reference row: exit code 1 unless all match."""
+    from tileloom.cli.show import emit_json
+    from tileloom.explore.conform.registry import CONFORM
+
+    report = CONFORM.get(model)(reference, limit)
+    if json:
+        emit_json(report.as_plain())
+    else:
+        typer.echo(str(report))
+    raise typer.Exit(0 if report.conforms else 1)

@@ -1,0 +1,26 @@
+"""`tileloom report`: the page of a run directory, written again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tileloom.cli import options as o
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory.")],
+    json: o.Json = False,
+) -> None:
+    """Write DIR/report.html from DIR/run.json and say where it is."""
+    from tileloom.cli.show import emit_json
+    from tileloom.explore.run import require_run
+    from tileloom.report.html import write_report
+
+    page = write_report(require_run(folder))
+    if json:
+        emit_json({"report": str(page)})
+    else:
+        typer.echo(str(page))
