@@ -59,6 +59,13 @@ def load_architecture(source: Source, *, variables: Mapping[str, str] | None = N
     return load(source, variables)
 
 
+def load_mapping(source: Source, problem: Problem | None = None) -> MappingTree:
+    """A mapping from a YAML file; with its problem, dimensions and tensors are checked as it is read."""
+    from tileloom.mapping.yaml import mapping_from_yaml
+
+    return mapping_from_yaml(Path(source), problem)
+
+
 class Networks:
     """The library of networks by attribute: `tileloom.networks.resnet18`."""
 
@@ -94,17 +101,24 @@ class NetworkMapping(NetworkResult):
 
         return to_frame(self)
 
-    def save(self, folder: Source, *, overwrite: bool = False) -> Path:
-        """Write the run directory (run.json, results.parquet, best/*.yaml) and return it."""
+    def save(self, folder: Source) -> Path:
+        """Write the run directory (run.json, results.parquet, best/*.yaml) and return it. Replaces an earlier run only."""
         from tileloom.explore.run import write_run
 
-        return write_run(self, Path(folder), overwrite=overwrite)
+        return write_run(self, Path(folder))
 
-    def report(self, folder: Source, *, overwrite: bool = False) -> Path:
+    def report(self, folder: Source) -> Path:
         """`save`, with report.html in it; returns the page."""
+        from tileloom.explore.run import write_run
+        from tileloom.report.data import write_dataset
+        from tileloom.report.extract import extract
         from tileloom.report.html import write_report
 
-        return write_report(self.save(folder, overwrite=overwrite))
+        def add_page(draft: Path) -> None:
+            write_dataset(extract(self), draft)
+            write_report(draft)
+
+        return write_run(self, Path(folder), add_page) / "report.html"
 
 
 @overload

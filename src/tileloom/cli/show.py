@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
+
+from tileloom.core.jsonio import to_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,18 +20,8 @@ WIDTH = 100
 
 
 def emit_json(value: object) -> None:
-    """One JSON document. Infinities and NaN become null, as JSON has neither."""
-    typer.echo(json.dumps(_finite(value), indent=2, allow_nan=False, ensure_ascii=False))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return value
+    """One JSON document on standard output."""
+    typer.echo(to_json(value, indent=2))
 
 
 def note(text: str) -> None:
@@ -44,6 +34,29 @@ def print_table(table: Table) -> None:
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+
+
+def make_table(title: str, columns: Sequence[tuple[str, bool]], caption: str | None = None) -> Table:
+    """An empty table with these columns: (heading, whether it holds numbers)."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    for heading, is_number in columns:
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
+    return table
+
+
+def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
+    """Two plain columns, fit for scripts: name and what it is."""
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, text in rows:
+        typer.echo(f"{name:<{width}}  {text}".rstrip())
+
+
+def shorten(name: str, width: int) -> str:
+    """The end of a long name, which says more than its beginning ('/layer4/layer4.1/conv2/Conv')."""
+    return name if len(name) <= width else f"…{name[1 - width:]}"
 
 
 @contextmanager

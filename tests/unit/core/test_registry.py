@@ -48,7 +48,7 @@ def test_a_plug_in_is_found(registry: Registry[object], monkeypatch: pytest.Monk
 
 def test_a_plug_in_may_not_shadow_a_builtin(registry: Registry[object], monkeypatch: pytest.MonkeyPatch) -> None:
     plug_in(monkeypatch, ("product", "other:prod"))
-    with pytest.raises(RegistrationError, match="'product' is registered by Tileloom itself and by .*other:prod"):
+    with pytest.raises(RegistrationError, match=r"'product' is registered by Tileloom itself and by .*other:prod"):
         registry.get("product")
 
 

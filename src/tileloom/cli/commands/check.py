@@ -23,7 +23,7 @@ def command(
     from tileloom.cli.show import emit_json
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bits, variables)
-    diagnostics = api.check(work, chip, api.load_mapping(mapping))
+    diagnostics = api.check(work, chip, api.load_mapping(mapping, work))
     if json:
         emit_json({"legal": not diagnostics, "diagnostics": [asdict(d) | {"text": str(d)} for d in diagnostics]})
     else:

@@ -22,9 +22,9 @@ def command(
     from tileloom.explore.record import cost_record
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bits, variables)
-    tree = api.load_mapping(mapping)
+    tree = api.load_mapping(mapping, work)
     cost = api.evaluate(work, chip, tree, model)
     if json:
         emit_json({"problem": work.name, "architecture": chip.name, **cost_record(cost)})
     else:
-        print_cost(tree, cost)
+        print_cost(work, tree, cost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,7 +10,7 @@ import typer
 from tileloom.cli import options as o
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What can be listed."""
 
     architectures = "architectures"

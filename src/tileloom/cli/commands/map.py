@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from tileloom.cli import options as o
+
+if TYPE_CHECKING:
+    from tileloom.search.objective import Objective
 
 
 def command(
@@ -17,7 +20,6 @@ def command(
     mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
     model: o.Model = "loopnest",
     out: Annotated[Path | None, typer.Option(help="Write a run directory with report.html here.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace an earlier run in --out.")] = False,
     bind: o.Bind = None,
     size: o.Size = None,
     bits: o.Bits = None,
@@ -43,7 +45,7 @@ def command(
     from tileloom.explore.run import refuse_target
 
     if out is not None:
-        refuse_target(out, overwrite)
+        refuse_target(out)
     loaded = view.choose_layers(view.load_workload(network, bind, size, bits), layer)
     chip = api.load_architecture(arch, variables=o.pairs("--set", variables))
     flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed}
@@ -51,7 +53,7 @@ def command(
         result = api.map(
             loaded,
             chip,
-            view.objective(objective),
+            cast("Objective", objective),
             mapper=mapper,
             model=model,
             options=view.mapper_options(flags, option),
@@ -59,7 +61,7 @@ def command(
             cache=False if no_cache else (str(cache) if cache else True),
             progress=callback,
         )
-    page = result.report(out, overwrite=overwrite) if out is not None else None
+    page = result.report(out) if out is not None else None
     if json:
         emit_json(describe(result))
     else:
