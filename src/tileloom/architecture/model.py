@@ -131,6 +131,7 @@ class Fanout:
 
     name: str
     axes: tuple[FanoutAxis, ...]
+    source: str = ""
 
     @property
     def size(self) -> int:

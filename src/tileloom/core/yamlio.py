@@ -1,0 +1,231 @@
+"""YAML in and out: plain values with the line each one stands on, and a deterministic writer.
+
+Only plain data comes out (no tags, no objects, bounded size, depth and alias expansion). What the data should look
+like is not known here; validate.py checks it against a schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from math import inf, nan
+from pathlib import Path
+from typing import TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from tileloom.core.errors import InputError
+
+Plain: TypeAlias = "dict[str, Plain] | list[Plain] | str | int | float | bool | None"
+Place: TypeAlias = "tuple[str | int, ...]"
+
+MAX_BYTES = 10_000_000
+MAX_VALUES = 1_000_000
+"""Values after aliases are expanded; a file of nested aliases can stand for billions."""
+MAX_DEPTH = 64
+
+_PREFIX = "tag:yaml.org,2002:"
+_FLOATS = {".inf": inf, "+.inf": inf, "-.inf": -inf, ".nan": nan}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file's data and where everything stands.
+
+    data   dict / list / str / int / float / bool / None, nothing else
+    lines  path of keys and indices -> line, counted from 1; for an entry of a mapping the line of its key
+    """
+
+    data: Plain
+    file: str
+    lines: Mapping[Place, int] = field(repr=False)
+
+    def line(self, path: Place) -> int:
+        """Line of the value at `path`, or of its nearest ancestor that exists in the file."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.lines:
+                return self.lines[path[:end]]
+        return 1
+
+    def at(self, path: Place) -> str:
+        """'file:line', as error messages begin."""
+        return f"{self.file}:{self.line(path)}"
+
+
+def load_yaml(path: str | Path) -> Document:
+    """Read a YAML (or JSON) file. Raises InputError if it cannot be read, is too large or is not plain YAML."""
+    name = str(path)
+    try:
+        with open(path, "rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror or error}", file=name) from error
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"{name}: larger than {MAX_BYTES} bytes; split it or check that it is YAML", file=name)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        problem = f"{name}:{line}: not UTF-8 text (byte 0x{raw[error.start]:02x}); is this a YAML file?"
+        raise InputError(problem, file=name) from error
+    return parse_yaml(text, file=name)
+
+
+def parse_yaml(text: str, *, file: str = "<text>") -> Document:
+    """Parse one YAML document.
+
+    Raises InputError (file:line) for broken syntax, tags, repeated keys, more than one document, and for documents
+    that are too large, too deep, or grow too large when aliases are expanded.
+
+    >>> parse_yaml("a: [1, 2.5]").data
+    {'a': [1, 2.5]}
+    """
+    if len(text) > MAX_BYTES:
+        raise InputError(f"{file}: larger than {MAX_BYTES} characters", file=file)
+    try:
+        root = YAML(typ="rt", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{file}:{mark.line + 1}" if mark else file
+        context = f"{error.context}: " if error.context else ""
+        raise InputError(f"{where}: not valid YAML: {context}{error.problem}", file=file) from error
+    except YAMLError as error:
+        raise InputError(f"{file}: not valid YAML: {str(error).splitlines()[0]}", file=file) from error
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"{file}: not valid YAML: {_reason(error)}", file=file) from error
+    reader = _Reader(file)
+    data: Plain = None if root is None else reader.value(root, ())
+    return Document(data, file, reader.lines or {(): 1})
+
+
+def dump_yaml(data: object) -> str:
+    """Text of plain data: keys in the order given, innermost collections on one line, the same bytes every time.
+
+    Tuples become lists. Raises TypeError for anything that is not plain data.
+
+    >>> print(dump_yaml({"read": {"energy_pj": 1.5, "width_bits": 64}}), end="")
+    read: {energy_pj: 1.5, width_bits: 64}
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.width = 120
+    yaml.allow_unicode = True
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.representer.ignore_aliases = lambda data: True
+    stream = StringIO()
+    yaml.dump(_plain(data), stream)
+    text = stream.getvalue()
+    # A bare scalar is followed by an end-of-document mark that nothing needs.
+    return text.removesuffix("...\n")
+
+
+class _Reader:
+    """Turns composed nodes into plain values and notes their lines; lives for one document."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.lines: dict[Place, int] = {}
+        self.open: list[Node] = []
+
+    def value(self, node: Node, path: Place) -> Plain:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if len(self.lines) > MAX_VALUES:
+            raise self.fault(node, f"more than {MAX_VALUES} values once aliases are expanded")
+        if isinstance(node, ScalarNode):
+            return self.scalar(node)
+        if any(node is outer for outer in self.open):
+            raise self.fault(node, "an alias that contains itself")
+        if len(self.open) >= MAX_DEPTH:
+            raise self.fault(node, f"nested more than {MAX_DEPTH} levels deep")
+        self.open.append(node)
+        try:
+            return self.sequence(node, path) if isinstance(node, SequenceNode) else self.mapping(node, path)
+        finally:
+            self.open.pop()
+
+    def sequence(self, node: SequenceNode, path: Place) -> Plain:
+        self.no_tag(node, "seq")
+        return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
+
+    def mapping(self, node: Node, path: Place) -> Plain:
+        if not isinstance(node, MappingNode):
+            raise self.fault(node, "expected plain data")
+        self.no_tag(node, "map")
+        result: dict[str, Plain] = {}
+        for key_node, value_node in node.value:
+            key = self.key(key_node)
+            if key in result:
+                raise self.fault(key_node, f"key '{key}' appears twice (first on line {self.lines[(*path, key)]})")
+            self.lines[(*path, key)] = key_node.start_mark.line + 1
+            result[key] = self.value(value_node, (*path, key))
+        return result
+
+    def key(self, node: Node) -> str:
+        if not isinstance(node, ScalarNode):
+            raise self.fault(node, "a key must be plain text")
+        if str(node.tag) == _PREFIX + "merge":
+            raise self.fault(node, "merge keys ('<<') are not supported; write the entries out")
+        # Keys are names here: `1:` or `N:` or `on:` must all stay what the user typed.
+        return str(node.value)
+
+    def scalar(self, node: ScalarNode) -> Plain:
+        text = str(node.value)
+        kind = str(node.tag).removeprefix(_PREFIX)
+        try:
+            if kind == "int":
+                return _int(text)
+            if kind == "float":
+                low = text.lower().replace("_", "")
+                return _FLOATS[low] if low in _FLOATS else float(low)
+        except (ValueError, OverflowError) as error:
+            raise self.fault(node, f"cannot read the number '{text[:40]}': {_reason(error)}") from error
+        if kind == "bool":
+            return text.lower() == "true"
+        if kind == "null":
+            return None
+        if kind in ("str", "timestamp"):
+            return text
+        raise self.fault(node, f"tag '{node.tag}' is not allowed; only plain data is read")
+
+    def no_tag(self, node: Node, kind: str) -> None:
+        if str(node.tag) != _PREFIX + kind:
+            raise self.fault(node, f"tag '{node.tag}' is not allowed; only plain data is read")
+
+    def fault(self, node: Node, what: str) -> InputError:
+        return InputError(f"{self.file}:{node.start_mark.line + 1}: {what}", file=self.file)
+
+
+def _int(text: str) -> int:
+    digits = text.replace("_", "").lower()
+    sign = -1 if digits.startswith("-") else 1
+    digits = digits.lstrip("+-")
+    for prefix, base in (("0x", 16), ("0o", 8), ("0b", 2)):
+        if digits.startswith(prefix):
+            return sign * int(digits[2:], base)
+    return sign * int(digits)
+
+
+def _reason(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+
+
+def _plain(data: object) -> Plain:
+    if data is None or isinstance(data, bool | str):
+        return data
+    if isinstance(data, int | float):
+        # Subclasses (numpy's float64 is one) would be written with a tag.
+        return int(data) if isinstance(data, int) else float(data)
+    if isinstance(data, Mapping):
+        return {_name(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(item) for item in data]
+    raise TypeError(f"cannot write a {type(data).__name__} as YAML; plain data only")
+
+
+def _name(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"keys must be text, got {key!r}")
+    return key
