@@ -176,14 +176,19 @@ def map(
 def evaluate(problem: Problem, architecture: Architecture, mapping: MappingTree, model: str = "loopnest") -> Cost:
     """What the mapping costs. Raises IllegalMappingError with every broken rule."""
     chosen = get_model(model)
-    if diagnostics := check(problem, architecture, mapping):
-        raise IllegalMappingError(diagnostics)
+    _require_legal(problem, architecture, mapping)
     return chosen.evaluate(problem, architecture, mapping)
 
 
 def check(problem: Problem, architecture: Architecture, mapping: MappingTree) -> tuple[Diagnostic, ...]:
-    """Every rule that the mapping breaks, with its place, numbers and remedy; empty when it is legal."""
+    """Every rule that the mapping breaks and every warning, with place, numbers and remedy; legal without 'error's."""
     return check_mapping(problem, architecture, mapping)
+
+
+def _require_legal(problem: Problem, architecture: Architecture, mapping: MappingTree) -> None:
+    errors = [d for d in check(problem, architecture, mapping) if d.severity == "error"]
+    if errors:
+        raise IllegalMappingError(errors)
 
 
 @dataclass(frozen=True)
@@ -197,8 +202,7 @@ class ModelVerdict:
 
 def compare(problem: Problem, architecture: Architecture, mapping: MappingTree) -> tuple[ModelVerdict, ...]:
     """The same mapping under every cost model there is, side by side. Raises IllegalMappingError as `evaluate` does."""
-    if diagnostics := check(problem, architecture, mapping):
-        raise IllegalMappingError(diagnostics)
+    _require_legal(problem, architecture, mapping)
     return tuple(_verdict(name, problem, architecture, mapping) for name in MODELS.names())
 
 

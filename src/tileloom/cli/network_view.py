@@ -24,7 +24,9 @@ def print_import(network: Network) -> None:
         macs = short(d.problem.macs * d.count / scale)
         table.add_row(shorten(d.problem.name, 26), d.problem.op, str(d.count), macs, sizes)
     table.add_section()
-    table.add_row("total", "", str(sum(d.count for d in network.problems)), short(network.macs / scale), "", style="bold")
+    table.add_row(
+        "total", "", str(sum(d.count for d in network.problems)), short(network.macs / scale), "", style="bold"
+    )
     print_table(table)
     if network.vector_ops:
         kinds = Counter(v.operator for v in network.vector_ops)

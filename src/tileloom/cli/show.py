@@ -56,7 +56,7 @@ def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
 
 def shorten(name: str, width: int) -> str:
     """The end of a long name, which says more than its beginning ('/layer4/layer4.1/conv2/Conv')."""
-    return name if len(name) <= width else f"…{name[1 - width:]}"
+    return name if len(name) <= width else f"…{name[1 - width :]}"
 
 
 @contextmanager

@@ -81,7 +81,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{folder}: not a run directory (no {RUN_FILE}); make one with 'tileloom map ... --out'") from None
+        raise InputError(
+            f"{folder}: not a run directory (no {RUN_FILE}); make one with 'tileloom map ... --out'"
+        ) from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not isinstance(data, dict) or data.get("format") != RUN_FORMAT:

@@ -24,10 +24,12 @@ def command(
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bits, variables)
     diagnostics = api.check(work, chip, api.load_mapping(mapping, work))
+    errors = [d for d in diagnostics if d.severity == "error"]
     if json:
-        emit_json({"legal": not diagnostics, "diagnostics": [asdict(d) | {"text": str(d)} for d in diagnostics]})
+        emit_json({"legal": not errors, "diagnostics": [asdict(d) | {"text": str(d)} for d in diagnostics]})
     else:
         for diagnostic in diagnostics:
             typer.echo(str(diagnostic))
-        typer.echo(f"{len(diagnostics)} broken rules" if diagnostics else f"legal: {work.name} on {chip.name}")
-    raise typer.Exit(1 if diagnostics else 0)
+        found = f"{len(errors)} broken rule{'s' if len(errors) > 1 else ''}"
+        typer.echo(found if errors else f"legal: {work.name} on {chip.name}")
+    raise typer.Exit(1 if errors else 0)
