@@ -1,0 +1,213 @@
+"""The optimal mapper: the best mapping of a problem with a proof, or the reasons why there is none.
+
+It searches every template of the space (search/optimal/) and returns the certificate; the cost it reports is that of
+the `loopnest` model on the mapping it returns, which is checked to be what the search promised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf, isclose
+from time import perf_counter
+from typing import ClassVar
+
+from tileloom.architecture.model import Architecture
+from tileloom.core.errors import UnsupportedError
+from tileloom.cost.base import Cost, CostModel, Profile
+from tileloom.cost.models.loopnest import LoopnestModel
+from tileloom.mapping.tree import MappingTree
+from tileloom.search.objective import Objective, SearchResult, Status, value_of
+from tileloom.search.optimal.build import build_mapping
+from tileloom.search.optimal.columns import Compiled, compile_template, rank_groups
+from tileloom.search.optimal.explain import explain, why_infeasible
+from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
+from tileloom.search.optimal.options import count_chains
+from tileloom.search.optimal.prepare import Ints, Prepared, prepare
+from tileloom.search.optimal.run import CODES, Outcome, root_value, run_front, run_scalar
+from tileloom.search.optimal.space import Setting, Template, setting_of, templates
+from tileloom.search.optimal.utilization import required_products
+from tileloom.workload.problem import Problem
+
+TIE = 1e-9
+"""Mappings whose objective agrees to this relative difference are ties, decided by the other objective."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimalMapper:
+    """Options of the search.
+
+    gap         stop once proven within this share of the optimum (0 = prove the optimum itself)
+    remainders  loops per dim that may leave a smaller last tile (0 = tiles divide)
+    pareto      return every non-dominated (energy, latency) mapping as `front`
+    node_limit  give up after this many nodes and report the bound reached (0 = never)
+    tie_break   among mappings with the best energy take the fastest, among the fastest the one with the least energy
+    """
+
+    gap: float = 0.0
+    remainders: int = 0
+    pareto: bool = False
+    node_limit: int = 0
+    tie_break: bool = True
+    model: CostModel | None = None
+
+    name: ClassVar[str] = "optimal"
+    profile: ClassVar[Profile] = Profile()
+    PROVES_OPTIMAL: ClassVar[bool] = True
+
+    def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
+        """Shapes: any problem whose dims a chain of loops can cover. Raises UnsupportedError for other cost models."""
+        if self.model is not None and not isinstance(self.model, LoopnestModel):
+            raise UnsupportedError(
+                f"mapper 'optimal' proves optima of model 'loopnest', not of '{self.model.name}'; "
+                "use mapper 'exhaustive' or 'random' with it (E-OBJ)"
+            )
+        started = perf_counter()
+        setting = setting_of(problem, architecture)
+        job = _Job(self, setting, objective, rank_groups(setting), required_products(setting))
+        if not setting.dims or problem.copy:
+            result = job.trivial()
+        else:
+            result = job.result(job.front() if self.pareto else job.best())
+        return replace(result, seconds=perf_counter() - started)
+
+
+@dataclass(slots=True)
+class _Job:
+    """One search: the templates it prepared and what it counted on the way."""
+
+    options: OptimalMapper
+    setting: Setting
+    objective: Objective
+    groups: tuple[tuple[int, ...], ...]
+    lower: dict[int, tuple[float, bool]]
+    templates_listed: int = 0
+    space_size: int = 0
+    options_before: int = 0
+    options_after: int = 0
+    templates_equal: int = 0
+
+    def prepare(self, *, energy: bool, time: bool, code: int) -> list[Prepared]:
+        """All templates of the space, mirror images left out."""
+        seen: set[object] = set()
+        found = []
+        for template in templates(self.setting):
+            self.templates_listed += 1
+            self.space_size += _chains(self.setting, template.allowed)
+            compiled = self.compile(template, energy=energy, time=time)
+            if compiled.key in seen:
+                self.templates_equal += 1
+                continue
+            seen.add(compiled.key)
+            prepared = prepare(compiled, code, remainders=self.options.remainders)
+            self.options_before += sum(f.all_options for f in prepared.fronts)
+            self.options_after += len(prepared.table)
+            found.append(prepared)
+        return found
+
+    def compile(self, template: Template, *, energy: bool, time: bool) -> Compiled:
+        return compile_template(
+            self.setting, template, self.groups, energy_matters=energy, time_matters=time, lower=self.lower
+        )
+
+    def best(self) -> Outcome:
+        code = CODES[self.objective]
+        gap, node_limit = self.options.gap, self.options.node_limit
+        found = self.prepare(energy=code != LATENCY, time=code != ENERGY, code=code)
+        outcome = run_scalar(found, code, gap=gap, node_limit=node_limit)
+        unproven = outcome.prepared is None or not outcome.complete or gap > 0
+        if not self.options.tie_break or unproven or code == EDP:
+            return outcome
+        return self._broken_tie(found, outcome, code)
+
+    def _broken_tie(self, found: list[Prepared], first: Outcome, code: int) -> Outcome:
+        """Search again for the other objective among mappings that reach the optimum of the first."""
+        other = ENERGY if code == LATENCY else LATENCY
+        within = first.value * (1 + TIE)
+        limits = {"cycle_limit": within} if code == LATENCY else {"energy_limit": within}
+        # Every node needs both objectives now, so what can reach the optimum is compiled again as for EDP.
+        tied = [
+            prepare(self.compile(p.compiled.template, energy=True, time=True), EDP, remainders=self.options.remainders)
+            for p in found
+            if root_value(p, code) <= within
+        ]
+        second = run_scalar(tied, other, **limits)
+        if second.prepared is None:
+            return first
+        return replace(first, prepared=second.prepared, rows=second.rows, counts=first.counts + second.counts)
+
+    def front(self) -> Outcome:
+        found = self.prepare(energy=True, time=True, code=EDP)
+        return run_front(found, gap=self.options.gap, node_limit=self.options.node_limit)
+
+    def mapping(self, prepared: Prepared, rows: Ints) -> tuple[MappingTree, Cost]:
+        mapping = build_mapping(self.setting, prepared.compiled.template, prepared.tiles(rows))
+        return mapping, LoopnestModel().evaluate(self.setting.problem, self.setting.architecture, mapping)
+
+    def trivial(self) -> SearchResult:
+        """No loop to choose: every tensor stays in the outermost memory, or the keep rules decide."""
+        template = next(iter(templates(self.setting)))
+        tiles = [[1] * len(a) for a in template.allowed]
+        mapping = build_mapping(self.setting, template, tiles)
+        cost = LoopnestModel().evaluate(self.setting.problem, self.setting.architecture, mapping)
+        return SearchResult(
+            problem=self.setting.problem,
+            objective=self.objective,
+            status="optimal",
+            mapping=mapping,
+            cost=cost,
+            lower_bound=value_of(cost, self.objective),
+            evaluated=1,
+            space_size=1,
+            mapper="optimal",
+        )
+
+    def result(self, outcome: Outcome) -> SearchResult:
+        front = tuple(self.mapping(p, rows) for _, _, p, rows in outcome.points)
+        status: Status = "optimal" if outcome.complete else "stopped"
+        reasons: tuple[str, ...] = ()
+        mapping: MappingTree | None = None
+        cost: Cost | None = None
+        if front:
+            mapping, cost = min(front, key=lambda pair: value_of(pair[1], self.objective))
+        elif outcome.prepared is not None and outcome.rows is not None:
+            mapping, cost = self.mapping(outcome.prepared, outcome.rows)
+        else:
+            status = "infeasible" if outcome.complete else "stopped"
+            reasons = why_infeasible(self.setting)
+        value = inf if cost is None else value_of(cost, self.objective)
+        if cost is not None and not front and not isclose(value, outcome.value, rel_tol=1e-8):
+            raise AssertionError(
+                f"optimal mapper promised {outcome.value}, model 'loopnest' gives {value} for {self.setting.problem}"
+            )
+        proven = outcome.lower_bound if not front else value
+        # The model sums in another order; a bound above the value by rounding would look like a contradiction.
+        lower = 0.0 if cost is None else min(value, proven if self.options.gap or not outcome.complete else value)
+        if status == "optimal" and lower < value * (1 - TIE):
+            status = "stopped"
+        return SearchResult(
+            problem=self.setting.problem,
+            objective=self.objective,
+            status=status,
+            mapping=mapping,
+            cost=cost,
+            lower_bound=lower,
+            evaluated=int(outcome.counts[3]),
+            space_size=self.space_size,
+            mapper="optimal",
+            reasons=reasons,
+            front=front,
+            explain=explain(
+                outcome,
+                templates=self.templates_listed,
+                equal=self.templates_equal,
+                before=self.options_before,
+                after=self.options_after,
+            ),
+        )
+
+
+def _chains(setting: Setting, allowed: tuple[tuple[int, ...], ...]) -> int:
+    total = 1
+    for dim, slots in zip(setting.dims, allowed):
+        total *= count_chains(setting.problem.extents[dim], len(slots))
+    return total

@@ -1,0 +1,104 @@
+"""Running the search over all templates: best-bound template first, one incumbent (or one front) for all.
+
+Deterministic: templates are ordered by (bound, position), ties between mappings go to the first one found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from tileloom.search.optimal.kernels import EDP, ENERGY, FRONT, LATENCY, search
+from tileloom.search.optimal.prepare import Ints, Prepared
+
+ARCHIVE_CAPACITY = 20_000
+CODES = {"energy": ENERGY, "latency": LATENCY, "edp": EDP}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """value: objective of the best mapping found (inf: none); lower_bound: nothing in the space is below it.
+
+    counts   nodes, options cut by bound, options cut by a limit, complete mappings evaluated, searches stopped early
+    points   with FRONT: (energy, cycles, template, rows) of every non-dominated mapping, energy ascending
+    """
+
+    value: float
+    lower_bound: float
+    prepared: Prepared | None
+    rows: Ints | None
+    counts: Ints
+    templates_cut: int
+    points: tuple[tuple[float, float, Prepared, Ints], ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return not self.counts[4]
+
+
+def root_value(prepared: Prepared, objective: int) -> float:
+    if objective == LATENCY:
+        return prepared.root_cycles
+    return prepared.root_energy * prepared.root_cycles if objective == EDP else prepared.root_energy
+
+
+def run_scalar(
+    templates: Sequence[Prepared],
+    objective: int,
+    *,
+    gap: float = 0.0,
+    node_limit: int = 0,
+    energy_limit: float = inf,
+    cycle_limit: float = inf,
+) -> Outcome:
+    """Least energy, latency or EDP over the templates, among mappings within the limits."""
+    order = sorted(range(len(templates)), key=lambda i: root_value(templates[i], objective))
+    best, winner, rows, cut, templates_cut = inf, None, None, inf, 0
+    counts = np.zeros(5, dtype=np.int64)
+    archive, owners = np.empty((0, 2)), np.empty((0, 0), dtype=np.int64)
+    for position, i in enumerate(order):
+        prepared = templates[i]
+        root = root_value(prepared, objective)
+        if root >= (1 - gap) * best:
+            cut = min(cut, root)
+            templates_cut = len(order) - position
+            break
+        left = max(0, node_limit - int(counts[0])) if node_limit else 0
+        if node_limit and left == 0:
+            counts[4] += 1
+            cut = min(cut, root)
+            break
+        value, found, cut_bound, _, done = search(
+            prepared.table, prepared.starts, *prepared.cost, *prepared.limits, objective, best, energy_limit,
+            cycle_limit, 1 - gap, left, archive, owners, 0, i,
+        )  # fmt: skip
+        counts += done
+        # A search that was stopped has not looked at everything: only its root bound holds.
+        cut = min(cut, root if done[4] else cut_bound)
+        if value < best:
+            best, winner, rows = float(value), prepared, found
+    lower = best if not gap and not counts[4] else min(best, cut)
+    return Outcome(best, lower, winner, rows, counts, templates_cut)
+
+
+def run_front(templates: Sequence[Prepared], *, gap: float = 0.0, node_limit: int = 0) -> Outcome:
+    """Every non-dominated (energy, cycles) over the templates."""
+    groups = max((len(p.starts) for p in templates), default=1)
+    archive = np.full((ARCHIVE_CAPACITY, 2), inf)
+    owners = np.zeros((ARCHIVE_CAPACITY, groups), dtype=np.int64)
+    size = 0
+    counts = np.zeros(5, dtype=np.int64)
+    for i in sorted(range(len(templates)), key=lambda i: root_value(templates[i], EDP)):
+        p = templates[i]
+        *_, size, done = search(
+            p.table, p.starts, *p.cost, *p.limits, FRONT, inf, inf, inf, 1 - gap, node_limit, archive, owners, size, i
+        )
+        counts += done
+    points = tuple(
+        (float(archive[k, 0]), float(archive[k, 1]), templates[owners[k, 0]], owners[k, 1:].copy()) for k in range(size)
+    )
+    value = points[0][0] if points else inf
+    return Outcome(value, value, None, None, counts, 0, points)

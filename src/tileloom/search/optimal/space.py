@@ -1,0 +1,193 @@
+"""Templates of the mapping space: data placement, order of holds, and the slots where each dim may have a loop.
+
+A template fixes everything about a mapping but the tile sizes. The rules that leave loops out are exact: each one
+says which other template does at least as well (tests compare with the exhaustive mapper, which uses none of them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, combinations, permutations, product
+
+from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory
+from tileloom.core.errors import UnsupportedError
+from tileloom.workload.problem import Problem, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SpatialAxis:
+    """One axis of one fanout on the path, with the number of memories above it."""
+
+    fanout: Fanout
+    axis: FanoutAxis
+    memories_above: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The problem on the nodes it uses: dims of extent 1 are left out of the search."""
+
+    problem: Problem
+    architecture: Architecture
+    compute: Compute
+    memories: tuple[Memory, ...]
+    axes: tuple[SpatialAxis, ...]
+    dims: tuple[str, ...]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.problem.tensors
+
+
+def setting_of(problem: Problem, architecture: Architecture) -> Setting:
+    """Raises UnsupportedError when no compute unit takes the problem."""
+    compute = architecture.compute_for(problem)
+    if compute is None:
+        takes = ", ".join(f"{c.name}: {c.n_inputs}" for c in architecture.computes)
+        raise UnsupportedError(
+            f"no compute unit of '{architecture.name}' takes problem '{problem.name}' with {len(problem.inputs)} "
+            f"inputs (units and the numbers of inputs they take: {takes}) (E-NINPUT)"
+        )
+    memories: list[Memory] = []
+    axes: list[SpatialAxis] = []
+    for node in architecture.path(compute):
+        if isinstance(node, Memory):
+            memories.append(node)
+        elif isinstance(node, Fanout):
+            axes.extend(SpatialAxis(node, a, len(memories)) for a in node.axes if a.size > 1)
+    dims = tuple(d.name for d in problem.dims if d.extent > 1)
+    return Setting(problem, architecture, compute, tuple(memories), tuple(axes), dims)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for loops: in time (axis -1) or on a spatial axis (index into Setting.axes), in a block between holds."""
+
+    block: int
+    axis: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """holds: (memory index, tensor index), outermost first, without the backing holds of all tensors in memory 0.
+
+    slots       outermost first; block j lies below hold j (block 0 below the backing holds)
+    allowed     per dim of Setting.dims, the indices of the slots where it may have a loop
+    first_halo  per hold, the index of the partial dim whose loop comes first in the hold's block (-1: none there)
+    """
+
+    holds: tuple[tuple[int, int], ...]
+    slots: tuple[Slot, ...]
+    allowed: tuple[tuple[int, ...], ...]
+    first_halo: tuple[int, ...]
+
+    def start(self, hold: int) -> int:
+        """Index of the first slot below hold `hold` (1-based; 0 = backing, len(holds)+1 = compute)."""
+        if hold > len(self.holds):
+            return len(self.slots)
+        return next(i for i, s in enumerate(self.slots) if s.block == hold)
+
+
+def placements(setting: Setting) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """Per memory below the outermost one, which tensors it holds: every set between keep and keep + may_keep."""
+    choices = []
+    for memory in setting.memories[1:]:
+        must = [i for i, t in enumerate(setting.tensors) if memory.keep.has(t)]
+        may = [i for i, t in enumerate(setting.tensors) if memory.may_keep.has(t) and i not in must]
+        subsets = chain.from_iterable(combinations(may, k) for k in range(len(may) + 1))
+        choices.append([tuple(sorted((*must, *extra))) for extra in subsets])
+    yield from product(*choices)
+
+
+def hold_orders(setting: Setting) -> Iterator[tuple[tuple[int, int], ...]]:
+    """Every order of the holds in which a memory's holds come before those of the memories inside it."""
+    for placement in placements(setting):
+        for order in product(*(permutations(held) for held in placement)):
+            yield tuple((m + 1, t) for m, held in enumerate(order) for t in held)
+
+
+def templates(setting: Setting) -> Iterator[Template]:
+    """All templates of the space, in a fixed order."""
+    for holds in hold_orders(setting):
+        if not _redundant(setting, holds):
+            yield from _with_halo_choices(setting, holds)
+
+
+def _redundant(setting: Setting, holds: tuple[tuple[int, int], ...]) -> bool:
+    """An optional copy directly above the next copy of the same tensor, with no fanout and no halo loop between.
+
+    Nothing is reused between the two, so leaving the outer one out costs no more.
+    """
+    for (m, t), (inner, u) in zip(holds, holds[1:]):
+        tensor = setting.tensors[t]
+        if t != u or setting.memories[m].keep.has(tensor):
+            continue
+        if any(m < a.memories_above <= inner for a in setting.axes):
+            continue
+        if not any(tensor.relevance(d) == "partial" for d in setting.dims):
+            return True
+    return False
+
+
+def _with_halo_choices(setting: Setting, holds: tuple[tuple[int, int], ...]) -> Iterator[Template]:
+    slots = _slots(setting, holds)
+    allowed = tuple(_allowed_slots(setting, holds, slots, d) for d in setting.dims)
+    choices: list[list[int]] = []
+    for block, (_, t) in enumerate(holds, start=1):
+        slot = next(i for i, s in enumerate(slots) if s.block == block and s.axis < 0)
+        halo = [
+            i
+            for i, d in enumerate(setting.dims)
+            if slot in allowed[i] and setting.tensors[t].relevance(d) == "partial"
+        ]
+        choices.append(halo or [-1])
+    for chosen in product(*choices):
+        yield Template(holds, slots, allowed, tuple(chosen))
+
+
+def _slots(setting: Setting, holds: tuple[tuple[int, int], ...]) -> tuple[Slot, ...]:
+    """Block by block: the temporal slot, then the axes whose lowest hold above them is that block's hold."""
+    anchor = [sum(1 for m, _ in holds if m < a.memories_above) for a in setting.axes]
+    found: list[Slot] = []
+    for block in range(len(holds) + 1):
+        found.append(Slot(block))
+        found.extend(Slot(block, i) for i, at in enumerate(anchor) if at == block)
+    return tuple(found)
+
+
+def _allowed_slots(
+    setting: Setting, holds: tuple[tuple[int, int], ...], slots: tuple[Slot, ...], dim: str
+) -> tuple[int, ...]:
+    found = []
+    for index, slot in enumerate(slots):
+        if slot.axis >= 0:
+            if _may_lie_on(setting, setting.axes[slot.axis].axis, dim):
+                found.append(index)
+        elif _useful_in_block(setting, holds, slot.block, dim):
+            found.append(index)
+    if not any(slots[i].axis < 0 for i in found):
+        found.insert(0, 0)
+    return tuple(found)
+
+
+def _may_lie_on(setting: Setting, axis: FanoutAxis, dim: str) -> bool:
+    if axis.dims and dim not in axis.dims:
+        return False
+    return not any(axis.stationary.has(t) and dim in t.dims for t in setting.tensors)
+
+
+def _useful_in_block(setting: Setting, holds: tuple[tuple[int, int], ...], block: int, dim: str) -> bool:
+    """Whether a temporal loop of `dim` below hold `block` can be better than the same loop elsewhere.
+
+    Directly below a hold whose tensor it moves, the hold may as well sit below the loop (same fills, smaller tile).
+    Directly above a hold whose tensor it does not move, the hold may as well sit above (fewer fills), unless the loop
+    shortens the sliding window of the hold above it.
+    """
+    above = setting.tensors[holds[block - 1][1]].relevance(dim) if block > 0 else "irrelevant"
+    if above == "relevant":
+        return False
+    if block < len(holds):
+        below = setting.tensors[holds[block][1]].relevance(dim)
+        return below != "irrelevant" or above == "partial"
+    return True
