@@ -25,17 +25,19 @@ def reserved_tile(
         temporal loop over a partial dim      go below it and stop (a sliding window)
         spatial loop, any Hold, a branch, Compute: stop;  a loop of one trip is not seen
 
+    A Hold of several tensors reads as one Hold each, in the order given: only its last tensor can sink.
     The tensor's outermost Hold is its backing store and reserves the whole tile at the Hold.
     faithful_accelforge: there a loop of one trip is seen like any other, so an irrelevant one stops the sinking.
     Returns every dim of the problem with its extent. Raises IndexError or ValueError when `hold_index` is no Hold.
     Source: the occupancy rule of AccelForge 1.0, "lowered" storage nodes.
     """
-    if not isinstance(mapping.nodes[hold_index], Hold):
+    hold = mapping.nodes[hold_index]
+    if not isinstance(hold, Hold):
         raise ValueError(f"node {hold_index} of the mapping is not a Hold")
     extents = dict(problem.extents)
     for node in mapping.nodes[:hold_index]:
         _enter(node, extents)
-    if hold_index == backing_index(mapping, tensor):
+    if hold_index == backing_index(mapping, tensor) or hold.tensors[-1:] != (tensor,):
         return extents
     return _sink(problem.tensor(tensor), mapping.nodes[hold_index + 1 :], extents, faithful_accelforge)
 

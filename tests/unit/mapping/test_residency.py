@@ -86,6 +86,13 @@ def test_a_loop_of_one_trip_is_not_seen() -> None:
     assert tile_of_i(*loops, faithful=True)["c"] == 4
 
 
+def test_only_the_last_tensor_of_a_hold_sinks() -> None:
+    nodes = below_rf().nodes
+    mapping = MappingTree((*nodes[:3], Hold(("I", "W"), "RF"), Loop("c", 1), Compute("MAC")))
+    assert reserved_tile(CONV1D, mapping, 3, "I")["c"] == 4
+    assert reserved_tile(CONV1D, mapping, 3, "W")["c"] == 1
+
+
 def test_the_backing_store_is_never_lowered() -> None:
     assert reserved_tile(CONV1D, below_rf(), 0, "I") == CONV1D.extents
 
