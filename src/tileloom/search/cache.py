@@ -82,7 +82,7 @@ class Cache:
         path = self._path(key)
         try:
             return _from_plain(json.loads(path.read_text(encoding="utf-8")), problem, architecture, objective, model)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError, TileloomError) as error:
             warnings.warn(f"cache entry {path} is ignored: {type(error).__name__}: {error}", stacklevel=2)
@@ -117,7 +117,11 @@ def _to_plain(result: SearchResult) -> dict[str, Any]:
         "explain": [list(e) for e in result.explain],
         "is_front": bool(result.front),
         "found": [
-            {"mapping": mapping_to_yaml(mapping), "energy_pj": cost.energy_pj, "cycles": cost.cycles}
+            {
+                "mapping": mapping_to_yaml(mapping, result.problem.name),
+                "energy_pj": cost.energy_pj,
+                "cycles": cost.cycles,
+            }
             for mapping, cost in found
         ],
     }
