@@ -20,7 +20,7 @@ help:
 demo: $(VENV)/.installed-run
 	@$(BIN)/tileloom list networks resnet18 --path > $(VENV)/demo-network
 	@echo "Network: $$(cat $(VENV)/demo-network)"
-	@$(BIN)/tileloom map "$$(cat $(VENV)/demo-network)" --arch eyeriss --objective edp --out $(DEMO_OUT)
+	@$(BIN)/tileloom map "$$(cat $(VENV)/demo-network)" --bind N=1 --arch eyeriss --objective edp --out $(DEMO_OUT)
 
 test: lint
 	@$(BIN)/python -m pytest -n 2

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from tileloom.architecture.model import Architecture
-from tileloom.core.errors import IllegalMappingError, UnsupportedError
+from tileloom.core.errors import IllegalMappingError, InputError, UnsupportedError, did_you_mean
 from tileloom.cost.base import Cost
 from tileloom.cost.registry import MODELS, get_model
 from tileloom.mapping.legality import Diagnostic, check_mapping
@@ -21,7 +21,7 @@ from tileloom.search.cache import Cache
 from tileloom.search.driver import map_network, map_problem
 from tileloom.search.network import NetworkResult, Progress
 from tileloom.search.objective import Objective, SearchResult
-from tileloom.workload.network import Network
+from tileloom.workload.network import Layer, Network
 from tileloom.workload.problem import Problem
 
 if TYPE_CHECKING:
@@ -31,32 +31,83 @@ Source = str | os.PathLike[str]
 
 
 def load_network(source: Source, *, bind: Mapping[str, int] | None = None, bits: int | None = None) -> Network:
-    """A network from an ONNX or YAML file, a library name or an einsum string.
+    """A network from an ONNX or YAML file, a library name, or an einsum string (a network of one layer).
 
-    bind   sizes of symbolic dimensions, as {"N": 1};  bits: of every value, where the source does not say
+    bind   sizes of symbolic dimensions, as {"N": 1}, or of an einsum's indices
+    bits   of every value of an ONNX network or einsum; default 8
     Raises InputError naming the file and node.
     """
+    if is_einsum(source):
+        problem = load_problem(source, sizes=bind, bits=bits)
+        return Network(
+            problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),), source=str(source)
+        )
     from tileloom.workload.load import load_network as load
 
-    return load(source, bind, bits)
+    return load(_path(source), bind, **_given(bits=bits))
 
 
-def load_problem(source: Source, *, sizes: Mapping[str, int] | None = None, bits: int | None = None) -> Problem:
-    """One problem: a YAML file, 'network.onnx:layer', or an einsum string with the sizes of its dimensions.
+def load_problem(
+    source: Source,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    bind: Mapping[str, int] | None = None,
+    bits: int | None = None,
+) -> Problem:
+    """One problem: a YAML file with one, 'network.onnx:layer', or an einsum string with the sizes of its indices.
 
-    >>> print(load_problem("O[m, n] += A[m, k] * B[k, n]", sizes={"m": 4, "n": 4, "k": 8}).macs)
+    >>> load_problem("O[m, n] += A[m, k] * B[k, n]", sizes={"m": 4, "n": 4, "k": 8}).macs
     128
     """
     from tileloom.workload.load import load_problem as load
 
-    return load(source, sizes, bits)
+    if is_einsum(source):
+        return load(str(source), sizes=sizes or {}, **_given(bits=bits))
+    if sizes:
+        raise InputError(f"{source}: sizes are for an einsum; for symbolic dimensions of a file give bind (--bind)")
+    path, layer = split_layer(str(source))
+    return load(path, layer=layer, bind=bind, **_given(bits=bits))
+
+
+def is_einsum(source: Source) -> bool:
+    """Whether it reads as an einsum, not as a name or path: 'ij,jk->ik' or 'C[m, n] += A[m, k] * B[k, n]'."""
+    return isinstance(source, str) and ("->" in source or ("=" in source and "[" in source))
+
+
+def split_layer(source: str) -> tuple[str, str | None]:
+    """'net.onnx:conv1' -> ('net.onnx', 'conv1'); a layer's own name may hold colons, so may a path.
+
+    >>> split_layer("net.onnx:block:0/conv"), split_layer("net.onnx")
+    (('net.onnx', 'block:0/conv'), ('net.onnx', None))
+    """
+    if Path(source).is_file():
+        return source, None
+    for end in (".onnx:", ".yaml:", ".yml:"):
+        if end in source:
+            path, _, layer = source.partition(end)
+            return path + end[:-1], layer
+    name, colon, layer = source.partition(":")
+    return (name, layer) if colon else (source, None)
+
+
+def _path(source: Source) -> str | Path:
+    return source if isinstance(source, str) else Path(source)
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def load_architecture(source: Source, *, variables: Mapping[str, str] | None = None) -> Architecture:
-    """A chip by library name or from a YAML file. Raises InputError with every fault and its line."""
+    """A chip by library name or from a YAML file. Raises InputError with every fault and its line.
+
+    variables  for the templates of AccelForge files, as {"SIZE": "4"}
+    """
+    if variables:
+        raise InputError(f"{source}: variables {sorted(variables)} were given, but it is not a template")
     from tileloom.architecture.load import load_architecture as load
 
-    return load(source, variables)
+    return load(_path(source))
 
 
 def load_mapping(source: Source, problem: Problem | None = None) -> MappingTree:
@@ -70,22 +121,24 @@ class Networks:
     """The library of networks by attribute: `tileloom.networks.resnet18`."""
 
     def __getattr__(self, name: str) -> Network:
-        from tileloom.workload.load import list_networks
-
         if name.startswith("__"):
             raise AttributeError(name)
-        by_attribute = {_attribute(n): n for n in list_networks()}
-        if name not in by_attribute:
-            raise AttributeError(f"no network '{name}'; there are: {', '.join(by_attribute)}")
-        return load_network(by_attribute[name])
+        known = _by_attribute()
+        if name not in known:
+            raise AttributeError(f"no network '{name}'{did_you_mean(name, known)}; there are: {', '.join(known)}")
+        return load_network(known[name])
 
     def __dir__(self) -> list[str]:
-        from tileloom.workload.load import list_networks
-
-        return [_attribute(n) for n in list_networks()]
+        return list(_by_attribute())
 
 
 networks = Networks()
+
+
+def _by_attribute() -> dict[str, str]:
+    from tileloom.workload.library import library_names
+
+    return {_attribute(name): name for name in library_names()}
 
 
 def _attribute(name: str) -> str:
@@ -116,7 +169,7 @@ class NetworkMapping(NetworkResult):
 
         def add_page(draft: Path) -> None:
             write_dataset(extract(self), draft)
-            write_report(draft)
+            write_report(draft, draft)
 
         return write_run(self, Path(folder), add_page) / "report.html"
 

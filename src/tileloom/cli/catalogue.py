@@ -44,7 +44,7 @@ def entries(kind: str) -> list[tuple[str, str]]:
 
         return list_architectures()
     if kind == "networks":
-        from tileloom.workload.load import list_networks
+        from tileloom.workload.library import list_networks
 
         return list_networks()
     if kind == "models":
@@ -77,16 +77,18 @@ def _architecture(name: str) -> Entry:
     from tileloom.architecture.load import load_architecture
 
     chip = load_architecture(name)
-    return Entry(name, describe(chip), architecture_to_data(chip), _library_file("architecture", name))
+    file = Path(tileloom.__file__).parent / "architecture" / "library" / f"{name}.yaml"
+    return Entry(name, describe(chip), architecture_to_data(chip), file if file.is_file() else None)
 
 
 def _network(name: str) -> Entry:
+    from tileloom.workload.library import library_entry
     from tileloom.workload.load import import_report, load_network
 
     network = load_network(name)
     lines = [f"{network.name}: {network.macs:,} MACs, {len(network.layers)} layers, from {network.source}"]
     lines += [f"  x{d.count:<3} {d.problem}" for d in network.problems]
-    return Entry(name, "\n".join(lines), import_report(network), _library_file("workload", name))
+    return Entry(name, "\n".join(lines), import_report(network), library_entry(name).path)
 
 
 def _mapper(name: str) -> Entry:
@@ -97,13 +99,6 @@ def _mapper(name: str) -> Entry:
     lines = [(cls.__doc__ or name).strip(), "", "options:", *(f"  {n} = {default}" for n, default in options.items())]
     data = {"summary": _first_line(cls), "options": options, "proves_optimal": cls.PROVES_OPTIMAL}
     return Entry(name, "\n".join(lines), data)
-
-
-def _library_file(layer: str, name: str) -> Path | None:
-    folder = Path(tileloom.__file__).parent / layer / "library"
-    return next(
-        (p for p in sorted(folder.glob(f"{name}.*")) if p.stem == name and p.suffix in (".yaml", ".onnx")), None
-    )
 
 
 def _first_line(thing: object) -> str:

@@ -55,12 +55,17 @@ def sizes(option: str, values: Sequence[str] | None) -> dict[str, int]:
 
 
 def read_problem_and_chip(
-    problem: str, arch: str, size: Sequence[str] | None, bits: int | None, variables: Sequence[str] | None = None
+    problem: str,
+    arch: str,
+    size: Sequence[str] | None,
+    bind: Sequence[str] | None,
+    bits: int | None,
+    variables: Sequence[str] | None,
 ) -> tuple[Problem, Architecture]:
     """What `evaluate`, `check` and `compare` are about."""
     from tileloom import api
 
     return (
-        api.load_problem(problem, sizes=sizes("--size", size), bits=bits),
+        api.load_problem(problem, sizes=sizes("--size", size), bind=sizes("--bind", bind), bits=bits),
         api.load_architecture(arch, variables=pairs("--set", variables)),
     )

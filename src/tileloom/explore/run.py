@@ -23,7 +23,9 @@ from tileloom.explore.record import RUN_FORMAT, describe
 from tileloom.mapping.yaml import mapping_to_yaml
 from tileloom.search.network import NetworkResult
 from tileloom.search.table import to_frame
-from tileloom.workload.frontends.yaml import problem_to_yaml
+from tileloom.workload.frontends.yaml_writer import write_workload
+from tileloom.workload.network import Layer, Network
+from tileloom.workload.problem import Problem
 
 RUN_FILE = "run.json"
 OWN = {RUN_FILE, "results.parquet", "architecture.yaml", "problems", "best", "report.json", "report.html"}
@@ -123,6 +125,11 @@ def _fill(draft: Path, result: NetworkResult) -> None:
     (draft / "architecture.yaml").write_text(architecture_to_yaml(result.architecture), encoding="utf-8")
     to_frame(result).write_parquet(draft / "results.parquet")
     (draft / RUN_FILE).write_text(to_json(record), encoding="utf-8")
+
+
+def problem_to_yaml(problem: Problem) -> str:
+    """YAML of one problem, as a network of one layer: what `--problem` takes."""
+    return write_workload(Network(problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),)))
 
 
 def _put_in_place(draft: Path, target: Path) -> None:

@@ -31,6 +31,9 @@ def make_mapper(name: str, options: Mapping[str, Any] | None = None, model: str 
         given["model"] = get_model(model)
     elif model != "loopnest":
         raise UnsupportedError(f"mapper '{name}' searches with the cost model 'loopnest' only, not '{model}'")
+    if given.get("imperfect") and "imperfect" not in known and "remainders" in known:
+        given.setdefault("remainders", 1)
+        del given["imperfect"]
     unknown = [
         f"mapper '{name}' has no option '{key}'{did_you_mean(key, known)}; it has: {', '.join(known) or 'none'}"
         for key in given

@@ -12,6 +12,7 @@ def command(
     problem: o.ProblemSource,
     arch: o.Arch,
     size: o.Size = None,
+    bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
     json: o.Json = False,
@@ -22,7 +23,7 @@ def command(
     from tileloom import api
     from tileloom.cli.show import emit_json
 
-    work, chip = o.read_problem_and_chip(problem, arch, size, bits, variables)
+    work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
     diagnostics = api.check(work, chip, api.load_mapping(mapping, work))
     errors = [d for d in diagnostics if d.severity == "error"]
     if json:

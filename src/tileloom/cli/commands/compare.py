@@ -10,6 +10,7 @@ def command(
     problem: o.ProblemSource,
     arch: o.Arch,
     size: o.Size = None,
+    bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
     json: o.Json = False,
@@ -20,7 +21,7 @@ def command(
     from tileloom.cli.show import emit_json
     from tileloom.explore.record import cost_record
 
-    work, chip = o.read_problem_and_chip(problem, arch, size, bits, variables)
+    work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
     verdicts = api.compare(work, chip, api.load_mapping(mapping, work))
     if json:
         rows = [{"model": v.model, "refusal": v.refusal, "cost": v.cost and cost_record(v.cost)} for v in verdicts]

@@ -11,6 +11,7 @@ def command(
     arch: o.Arch,
     model: o.Model = "loopnest",
     size: o.Size = None,
+    bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
     json: o.Json = False,
@@ -21,7 +22,7 @@ def command(
     from tileloom.cli.show import emit_json
     from tileloom.explore.record import cost_record
 
-    work, chip = o.read_problem_and_chip(problem, arch, size, bits, variables)
+    work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
     tree = api.load_mapping(mapping, work)
     cost = api.evaluate(work, chip, tree, model)
     if json:

@@ -19,7 +19,8 @@ def command(
     from tileloom.explore.run import require_run
     from tileloom.report.html import write_report
 
-    page = write_report(require_run(folder))
+    require_run(folder)
+    page = write_report(folder, folder)
     if json:
         emit_json({"report": str(page)})
     else:
