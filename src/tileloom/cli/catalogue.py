@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,11 @@ def entries(kind: str) -> list[tuple[str, str]]:
     if kind == "models":
         from tileloom.cost.registry import MODELS
 
-        return [(name, _first_line(MODELS.get(name))) for name in MODELS.names()]
+        return MODELS.summaries()
     if kind == "mappers":
         from tileloom.search.registry import MAPPERS
 
-        return [(name, _first_line(MAPPERS.get(name))) for name in MAPPERS.names()]
+        return MAPPERS.summaries()
     return list(FORMATS)
 
 
@@ -94,12 +95,16 @@ def _network(name: str) -> Entry:
 def _mapper(name: str) -> Entry:
     from tileloom.search.registry import MAPPERS
 
+    summary = dict(MAPPERS.summaries())[name]
     cls: Any = MAPPERS.get(name)
     options = {f.name: str(f.default) for f in fields(cls) if f.name != "model"} if is_dataclass(cls) else {}
-    lines = [(cls.__doc__ or name).strip(), "", "options:", *(f"  {n} = {default}" for n, default in options.items())]
-    data = {"summary": _first_line(cls), "options": options, "proves_optimal": cls.PROVES_OPTIMAL}
+    lines = [
+        f"{name}: {summary}",
+        "",
+        *cleandoc(cls.__doc__ or "").splitlines(),
+        "",
+        "options:",
+        *(f"  {n} = {default}" for n, default in options.items()),
+    ]
+    data = {"summary": summary, "options": options, "proves_optimal": cls.PROVES_OPTIMAL}
     return Entry(name, "\n".join(lines), data)
-
-
-def _first_line(thing: object) -> str:
-    return (thing.__doc__ or "").strip().partition("\n")[0]

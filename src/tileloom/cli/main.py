@@ -55,12 +55,13 @@ def _top(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program; always ends in SystemExit. A TileloomError is printed without a traceback."""
-    warnings.showwarning = _note
-    try:
-        app(args=None if arguments is None else list(arguments))
-    except TileloomError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(USER_ERROR)
+    with warnings.catch_warnings():
+        warnings.showwarning = _note
+        try:
+            app(args=None if arguments is None else list(arguments))
+        except TileloomError as error:
+            typer.echo(f"error: {error}", err=True)
+            sys.exit(USER_ERROR)
 
 
 def _note(message: Warning | str, *_: object, **__: object) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tileloom.workload.network import Network
 
 MARKS = {"optimal": "[green]✓[/] optimal", "feasible": "[yellow]~[/] feasible", "infeasible": "[red]✗ infeasible[/]"}
-NAME_WIDTH = 26
+NAME_WIDTH = 28
 
 
 def load_workload(source: str, bind: Sequence[str] | None, size: Sequence[str] | None, bits: int | None) -> Network:
@@ -62,8 +62,10 @@ def _value(text: str) -> bool | int | float | str:
 def print_network(result: NetworkResult, *, explain: bool) -> None:
     """One row per distinct layer, a line of totals, and what was not mapped because it has nothing to map."""
     runs = [r.distinct.count for r in result.layers]
-    energy_unit, energy_scale = common_unit([result.energy_pj], ENERGY)
-    macs_unit, macs_scale = common_unit([result.network.macs], COUNT)
+    energies = [r.result.cost.energy_pj * r.distinct.count for r in result.layers if r.result.cost is not None]
+    energy_unit, energy_scale = common_unit(energies, ENERGY)
+    macs = [r.distinct.problem.macs * r.distinct.count for r in result.layers]
+    macs_unit, macs_scale = common_unit(macs, COUNT, at_least=10)
     heads = ["layer", "runs", f"{macs_unit}MACs", energy_unit, "cycles", "use", "bottleneck", "status", "s"]
     table = make_table(
         f"{result.network.name} on {result.architecture.name}, {result.objective}",
@@ -122,7 +124,7 @@ def _use(result: NetworkResult) -> float:
 
 def _proof(result: NetworkResult) -> str:
     proven = sum(r.result.status == "optimal" for r in result.layers)
-    return f"{proven} of {len(result.layers)} proven"
+    return f"{proven}/{len(result.layers)} proven"
 
 
 def _print_explanations(result: NetworkResult) -> None:

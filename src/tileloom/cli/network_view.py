@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_import(network: Network) -> None:
     """One row per distinct problem; skipped nodes go to standard error with their reasons."""
-    unit, scale = common_unit([network.macs], COUNT)
+    unit, scale = common_unit([d.problem.macs * d.count for d in network.problems], COUNT, at_least=10)
     heads = [("layer", False), ("operation", False), ("runs", True), (f"{unit}MACs", True), ("sizes", False)]
     table = make_table(f"{network.name}: {len(network.layers)} layers, {len(network.problems)} distinct", heads)
     for d in network.problems:

@@ -41,9 +41,18 @@ def make_table(title: str, columns: Sequence[tuple[str, bool]], caption: str | N
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    table = Table(
+        title=title,
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        pad_edge=False,
+    )
     for heading, is_number in columns:
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
+        # Where space is short names are folded; a number is never cut.
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
     return table
 
 

@@ -7,7 +7,7 @@ to the entry-point group of the registry. What the things are is no business of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -39,15 +39,24 @@ def from_module(path: str) -> Callable[[], Any]:
 
 @dataclass(frozen=True)
 class Registry(Generic[T]):
-    """kind: 'mapper', for messages;  group: entry-point group;  builtin: name -> function that imports and returns it."""
+    """kind: 'mapper', for messages;  group: entry-point group;  builtin: name -> function that imports and returns it.
+
+    about   name -> one line for people
+    """
 
     kind: str
     group: str
     builtin: Mapping[str, Callable[[], T]]
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> tuple[str, ...]:
         """Built-in names in their order, then those of installed packages, sorted."""
         return (*self.builtin, *sorted(self._plugins()))
+
+    def summaries(self) -> list[tuple[str, str]]:
+        """(name, one line) of each, without importing any."""
+        plugins = [(name, f"from {_owner(entry)}") for name, entry in sorted(self._plugins().items())]
+        return [(name, self.about.get(name, "")) for name in self.builtin] + plugins
 
     def get(self, name: str) -> T:
         """The thing itself. Unknown names raise InputError with the nearest one."""

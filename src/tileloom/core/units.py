@@ -9,27 +9,27 @@ ENERGY: tuple[tuple[str, float], ...] = (("pJ", 1.0), ("nJ", 1e3), ("µJ", 1e6),
 COUNT: tuple[tuple[str, float], ...] = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12))
 
 
-def common_unit(values: Iterable[float], ladder: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """The largest unit of the ladder in which the largest value is at least 1.
+def common_unit(
+    values: Iterable[float], ladder: Sequence[tuple[str, float]], at_least: float = 1.0
+) -> tuple[str, float]:
+    """The largest unit of the ladder in which the largest value is at least `at_least`.
 
     >>> common_unit([2.5e6, 40.0], ENERGY)
     ('µJ', 1000000.0)
     """
     largest = max((abs(v) for v in values), default=0.0)
-    fitting = [unit for unit in ladder if largest >= unit[1]]
+    fitting = [unit for unit in ladder if largest >= at_least * unit[1]]
     return fitting[-1] if fitting else ladder[0]
 
 
 def short(value: float) -> str:
-    """Three or four significant digits, thousands separated, no exponent for readable numbers.
+    """Three or four significant digits, thousands separated, no exponent for readable numbers; whole ones stay whole.
 
-    >>> short(1234.5), short(12.345), short(0.01234), short(0)
-    ('1,234', '12.35', '0.0123', '0')
+    >>> short(1234.6), short(12.346), short(0.01234), short(24)
+    ('1,235', '12.35', '0.0123', '24')
     """
-    if value == 0:
-        return "0"
     size = abs(value)
-    if size >= 1000:
+    if size >= 1000 or value == int(value):
         return f"{value:,.0f}"
     if size >= 100:
         return f"{value:.1f}"

@@ -9,6 +9,7 @@ MODELS: Registry[type[CostModel]] = Registry(
     kind="cost model",
     group="tileloom.models",
     builtin={"loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel")},
+    about={"loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)"},
 )
 
 

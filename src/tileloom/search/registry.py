@@ -19,6 +19,11 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "exhaustive": from_module("tileloom.search.mappers.exhaustive:ExhaustiveMapper"),
         "random": from_module("tileloom.search.mappers.random:RandomMapper"),
     },
+    about={
+        "optimal": "branch and bound over the whole space; proves its answer optimal (default)",
+        "exhaustive": "evaluates every mapping of a small space",
+        "random": "best of randomly drawn mappings, from a seed",
+    },
 )
 
 
