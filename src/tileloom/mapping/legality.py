@@ -48,7 +48,7 @@ def check_mapping(
     found += _bypass_faults(problem, architecture, known)
     found += check_spatial(problem, architecture, known)
     found += _partial_sum_faults(problem, architecture, known)
-    found += _capacity_faults(problem, architecture, known)
+    found += capacity_faults(problem, architecture, known)
     return tuple(found)
 
 
@@ -297,7 +297,8 @@ def _partial_sum_faults(problem: Problem, architecture: Architecture, mapping: M
             )
 
 
-def _capacity_faults(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Iterator[Diagnostic]:
+def capacity_faults(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Iterator[Diagnostic]:
+    """Memories whose reserved tiles do not fit, or that have no partition for a tensor."""
     rows = reservations(problem, architecture, mapping)
     for memory in architecture.memories:
         mine = [(tensor, bits) for name, tensor, bits in rows if name == memory.name]

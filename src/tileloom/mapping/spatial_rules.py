@@ -5,7 +5,7 @@ They say what hardware can do with a loop at all, never how much it costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -13,6 +13,7 @@ from tileloom.architecture.model import Architecture, Fanout, FanoutAxis, Memory
 from tileloom.core.errors import did_you_mean
 from tileloom.mapping.diagnostic import Diagnostic, error, label, warning
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, walk
+from tileloom.mapping.utilization import Place, required_places
 from tileloom.workload.problem import Problem
 
 
@@ -40,7 +41,7 @@ def check_spatial(problem: Problem, architecture: Architecture, mapping: Mapping
             found += _fanout_faults(mapping, fanout, axis, mine)
             found += _axis_dim_faults(problem, mapping, fanout, axis, mine)
             found += _reduction_faults(problem, mapping, fanout, axis, mine)
-            found += _utilization_faults(problem, architecture, mapping, fanout, axis, placed)
+    found += utilization_faults(problem, architecture, placed, required_places(problem, architecture))
     return found
 
 
@@ -65,23 +66,6 @@ def used_places(loops: list[SpatialLoop]) -> int:
         if s.joint:
             together[s.index] = max(together.get(s.index, 1), s.trips)
     return prod(s.trips for s in loops if not s.joint) * prod(together.values())
-
-
-def reachable_places(problem: Problem, axis: FanoutAxis, taken: dict[str, int]) -> int:
-    """The most instances of an axis that even divisions can occupy, under its rules.
-
-    taken  per dim, the trips that the mapping's other spatial loops take; only the rest can be laid on this axis
-    """
-    stationary = [t for t in problem.tensors if axis.stationary.has(t)]
-    reachable = {(1, 0)}
-    for dim, extent in problem.extents.items():
-        if (axis.dims and dim not in axis.dims) or any(dim in t.dims for t in stationary):
-            continue
-        rest = extent // taken.get(dim, 1)
-        factors = [f for f in range(2, min(rest, axis.size) + 1) if rest % f == 0]
-        more = {(size * f, count + 1) for size, count in reachable for f in factors if size * f <= axis.size}
-        reachable |= {(size, count) for size, count in more if axis.max_dims is None or count <= axis.max_dims}
-    return max(size for size, _ in reachable)
 
 
 def _place(architecture: Architecture, loop: Loop) -> tuple[Fanout, FanoutAxis] | None:
@@ -225,27 +209,18 @@ def _reduction_faults(
             )
 
 
-def _utilization_faults(
-    problem: Problem,
-    architecture: Architecture,
-    mapping: MappingTree,
-    fanout: Fanout,
-    axis: FanoutAxis,
-    placed: list[SpatialLoop],
+def utilization_faults(
+    problem: Problem, architecture: Architecture, placed: list[SpatialLoop], required: Mapping[Place, float]
 ) -> Iterator[Diagnostic]:
-    used = used_places([s for s in placed if s.axis is axis and s.fanout is fanout])
-    if axis.min_utilization <= 0 or used >= axis.min_utilization * axis.size:
-        return
-    taken: dict[str, int] = {}
-    for s in placed:
-        if s.axis is not axis or s.fanout is not fanout:
-            taken[s.loop.dim] = taken.get(s.loop.dim, 1) * s.trips
-    best = reachable_places(problem, axis, taken)
-    if used < best:
-        yield error(
-            "E-UTIL",
-            f"{fanout.name}.{axis.name}",
-            f"{used} of {axis.size} places on '{fanout.name}.{axis.name}' are used ({used / axis.size:.0%}), at least "
-            f"{axis.min_utilization:.0%} is asked for and {best} can be reached",
-            "Give this axis a spatial loop with more trips",
-        )
+    """Axes that use fewer places than `required_places` says."""
+    for (fanout, axis), least in required.items():
+        used = used_places([s for s in placed if (s.fanout.name, s.axis.name) == (fanout, axis)])
+        if used < least:
+            wires = architecture.fanout(fanout).axis(axis)
+            yield error(
+                "E-UTIL",
+                f"{fanout}.{axis}",
+                f"{used} of {wires.size} places on '{fanout}.{axis}' are used ({used / wires.size:.0%}), at least "
+                f"{wires.min_utilization:.0%} is asked for and {least:g} can be reached",
+                "Give this axis a spatial loop with more trips",
+            )

@@ -111,8 +111,10 @@ def _lines(nodes: Sequence[TreeNode], extents: _Extents, cost: CostLike | None, 
             yield _Line(node.unit, indent + body, _energy(cost, node.unit, ("",)))
         else:
             opening, between = JOINED_BY[type(node)]
+            yield _Line("", indent + opening)
             for number, child in enumerate(node.children):
-                yield _Line("", indent + (between if number else opening))
+                if number:
+                    yield _Line("", indent + between)
                 yield from _lines(child, extents.branch(child), cost, indent + "  ")
 
 

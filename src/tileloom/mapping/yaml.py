@@ -46,7 +46,7 @@ def mapping_to_yaml(mapping: MappingTree, problem_name: str) -> str:
       - {pfor: m, tile: 1, axis: X, target: PE}
       - {compute: MAC}
     """
-    lines = ["mapping:", f"  problem: {_scalar(problem_name)}", "  nodes:"]
+    lines = ["mapping:", f"  problem: {_scalar(problem_name)}", "  nodes:" + ("" if mapping.nodes else " []")]
     _write(mapping.nodes, "  ", lines)
     return "\n".join(lines) + "\n"
 

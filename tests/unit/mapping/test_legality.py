@@ -19,6 +19,7 @@ from tileloom.architecture.model import (
 from tileloom.architecture.model import Compute as Unit
 from tileloom.mapping.legality import check_mapping, is_legal
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, Seq, TreeNode
+from tileloom.mapping.utilization import required_places
 from tileloom.workload.problem import Problem
 
 ALL_HELD = Hold(("A", "B", "Z"), "DRAM")
@@ -315,6 +316,17 @@ def test_e_util_best_reachable_is_enough() -> None:
         "Give this axis a spatial loop with more trips."
     ]
     assert says((ALL_HELD, Loop("m", 1, "PE", "X"), MAC), problem, two_level(x=x)) == []
+
+
+def test_e_util_axes_are_settled_outermost_first() -> None:
+    axes = tuple(FanoutAxis(name=n, size=4, min_utilization=1.0, dims=("m",)) for n in "XY")
+    architecture = Architecture(
+        "two axes", (memory("DRAM"), Fanout(name="PE", axes=axes), Unit(name="MAC", energy_pj=1))
+    )
+    assert required_places(matmul(8, 1, 1), architecture) == {("PE", "X"): 4.0, ("PE", "Y"): 2.0}
+    capped = replace(axes[0], dims=(), max_dims=1)
+    one = Architecture("one", (memory("DRAM"), Fanout(name="PE", axes=(capped,)), Unit(name="MAC", energy_pj=1)))
+    assert required_places(matmul(2, 2, 1), one) == {("PE", "X"): 2.0}
 
 
 def test_every_broken_rule_is_reported_at_once() -> None:

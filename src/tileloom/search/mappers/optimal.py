@@ -18,7 +18,8 @@ from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, SearchResult, Status, value_of
 from tileloom.search.optimal.build import build_mapping
-from tileloom.search.optimal.columns import Compiled, compile_template, rank_groups
+from tileloom.search.optimal.columns import Compiled, rank_groups
+from tileloom.search.optimal.compile import compile_template
 from tileloom.search.optimal.explain import explain, why_infeasible
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
@@ -123,14 +124,18 @@ class _Job:
         """Search again for the other objective among mappings that reach the optimum of the first."""
         other = ENERGY if code == LATENCY else LATENCY
         within = first.value * (1 + TIE)
-        limits = {"cycle_limit": within} if code == LATENCY else {"energy_limit": within}
         # Every node needs both objectives now, so what can reach the optimum is compiled again as for EDP.
         tied = [
             prepare(self.compile(p.compiled.template, energy=True, time=True), EDP, remainders=self.options.remainders)
             for p in found
             if root_value(p, code) <= within
         ]
-        second = run_scalar(tied, other, **limits)
+        second = run_scalar(
+            tied,
+            other,
+            energy_limit=inf if code == LATENCY else within,
+            cycle_limit=within if code == LATENCY else inf,
+        )
         if second.prepared is None:
             return first
         return replace(first, prepared=second.prepared, rows=second.rows, counts=first.counts + second.counts)

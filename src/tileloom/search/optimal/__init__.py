@@ -4,9 +4,10 @@ Data flow (each arrow is one module, each value frozen):
 
     Problem, Architecture
       -> space.py      Template: which tensor is held where, in which order, and where each dim may have loops
-      -> columns.py    Compiled: every energy term, busy time, occupancy as  coefficient * product over rank groups
+      -> compile.py    Compiled (columns.py): every energy term, busy time and occupancy as coefficient * product over
+                       rank groups
       -> options.py    Front: per group, all divisor chains reduced to the Pareto-optimal ones (shared between templates)
-      -> kernels.py    depth-first search over the groups' fronts with admissible bounds; kernels' slow twin: reference.py
+      -> run.py, kernels.py   depth-first search over the groups' fronts with admissible bounds; kernels' slow twin: reference.py
       -> build.py      the chosen chains as a MappingTree
       -> mappers/optimal.py   runs all templates, returns SearchResult with the certificate
 

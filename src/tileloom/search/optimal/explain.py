@@ -7,9 +7,7 @@ from tileloom.search.optimal.run import Outcome
 from tileloom.search.optimal.space import Setting
 
 
-def explain(
-    outcome: Outcome, *, templates: int, equal: int, before: int, after: int
-) -> tuple[tuple[str, int], ...]:
+def explain(outcome: Outcome, *, templates: int, equal: int, before: int, after: int) -> tuple[tuple[str, int], ...]:
     """(what, count) pairs in the order in which the search prunes."""
     nodes, by_bound, by_limit, evaluated, _ = (int(c) for c in outcome.counts)
     return (

@@ -11,6 +11,9 @@ from numba import njit
 ENERGY, LATENCY, EDP, FRONT = 0, 1, 2, 3
 """Objectives; FRONT collects every non-dominated (energy, cycles) pair."""
 
+SWEEPS = 3
+"""Rounds of filtering per node: a group's shrinking tightens the bounds of the others; more rounds gain little."""
+
 
 @njit(cache=True, nogil=True)
 def pareto_rows(values, equal):
@@ -150,6 +153,60 @@ def _feasible(low, high, limit_forms, limit_coefficient, limit_at, limit_low, li
 
 
 @njit(cache=True, nogil=True)
+def _extremes(table, rows, count, least, most):
+    """Column minima and maxima of table[rows[:count]], written to least and most."""
+    for j in range(table.shape[1]):
+        least[j] = np.inf
+        most[j] = 0.0
+    for k in range(count):
+        for j in range(table.shape[1]):
+            value = table[rows[k], j]
+            if value < least[j]:
+                least[j] = value
+            if value > most[j]:
+                most[j] = value
+
+
+@njit(cache=True, nogil=True)
+def _rest(prefix, group, is_open, least, most, base_low, base_high):
+    """Bounds of what multiplies an option of `group`: the prefix times the extremes of all other open groups."""
+    for j in range(prefix.shape[0]):
+        low = prefix[j]
+        high = prefix[j]
+        for h in range(is_open.shape[0]):
+            if h != group and is_open[h]:
+                low *= least[h, j]
+                high *= most[h, j]
+        base_low[j] = low
+        base_high[j] = high
+
+
+@njit(cache=True, nogil=True)
+def _sort_by(keys, rows, count):
+    """Stable: rows[:count] and keys[:count] in ascending order of keys."""
+    order = np.argsort(keys[:count], kind="mergesort")
+    sorted_rows = rows[:count][order]
+    sorted_keys = keys[:count][order]
+    for k in range(count):
+        rows[k] = sorted_rows[k]
+        keys[k] = sorted_keys[k]
+
+
+@njit(cache=True, nogil=True)
+def _open_below(depth, group, row, table, starts, prefix, is_open, alive, alive_count):
+    """State of the node below `depth` when `group` takes `row`."""
+    below = depth + 1
+    for j in range(table.shape[1]):
+        prefix[below, j] = prefix[depth, j] * table[row, j]
+    for h in range(is_open.shape[1]):
+        is_open[below, h] = is_open[depth, h] and h != group
+        alive_count[below, h] = alive_count[depth, h]
+        if is_open[below, h]:
+            for i in range(alive_count[depth, h]):
+                alive[below, starts[h] + i] = alive[depth, starts[h] + i]
+
+
+@njit(cache=True, nogil=True)
 def search(
     table,
     starts,
@@ -185,6 +242,8 @@ def search(
     Returns (value, rows[groups] or -1, least bound that was cut, archive size, counts), counts = (nodes, options cut
     by bound, options cut by a limit, complete mappings evaluated, 1 if node_limit or a full archive ended the search).
     """
+    # A limit on the other objective needs both to be computed.
+    computed = EDP if objective == LATENCY and energy_limit < np.inf else objective
     groups = starts.shape[0] - 1
     columns = table.shape[1]
     best_rows = np.full(groups, -1, dtype=np.int64)
@@ -195,8 +254,8 @@ def search(
     total = table.shape[0]
     alive = np.empty((groups + 1, total), dtype=np.int64)
     alive_count = np.zeros((groups + 1, groups), dtype=np.int64)
-    least = np.ones((groups + 1, groups, columns))
-    most = np.ones((groups + 1, groups, columns))
+    least = np.ones((groups, columns))
+    most = np.ones((groups, columns))
     prefix = np.ones((groups + 1, columns))
     is_open = np.ones((groups + 1, groups), dtype=np.bool_)
     branch_group = np.full(groups + 1, -1, dtype=np.int64)
@@ -218,68 +277,45 @@ def search(
     fresh = True
     while depth >= 0:
         if fresh:
+            # A new node: drop options that cannot be part of anything better, then choose the group to branch on.
             fresh = False
             counts[0] += 1
             if node_limit > 0 and counts[0] > node_limit:
                 counts[4] = 1
                 break
-            dead = False
             open_groups = 0
             for g in range(groups):
                 if is_open[depth, g]:
                     open_groups += 1
-            # Column minima and maxima of the surviving options of every open group.
-            for g in range(groups):
-                if not is_open[depth, g]:
-                    continue
-                for j in range(columns):
-                    least[depth, g, j] = np.inf
-                    most[depth, g, j] = 0.0
-                for k in range(alive_count[depth, g]):
-                    row = alive[depth, starts[g] + k]
-                    for j in range(columns):
-                        v = table[row, j]
-                        if v < least[depth, g, j]:
-                            least[depth, g, j] = v
-                        if v > most[depth, g, j]:
-                            most[depth, g, j] = v
-            changed = True
-            sweeps = 0
-            while changed and not dead and sweeps < 3:
+                    rows = alive[depth, starts[g] : starts[g + 1]]
+                    _extremes(table, rows, alive_count[depth, g], least[g], most[g])
+            stop = best if objective == ENERGY and cycle_limit == np.inf else np.inf
+            dead = False
+            for _ in range(SWEEPS):
                 changed = False
-                sweeps += 1
                 for g in range(groups):
-                    if not is_open[depth, g]:
+                    if dead or not is_open[depth, g]:
                         continue
-                    for j in range(columns):
-                        a = prefix[depth, j]
-                        b = prefix[depth, j]
-                        for h in range(groups):
-                            if h != g and is_open[depth, h]:
-                                a *= least[depth, h, j]
-                                b *= most[depth, h, j]
-                        base_low[j] = a
-                        base_high[j] = b
+                    _rest(prefix[depth], g, is_open[depth], least, most, base_low, base_high)
+                    rows = alive[depth, starts[g] : starts[g + 1]]
                     kept = 0
-                    stop = best if objective == ENERGY and cycle_limit == np.inf else np.inf
                     for k in range(alive_count[depth, g]):
-                        row = alive[depth, starts[g] + k]
+                        row = rows[k]
                         for j in range(columns):
                             low[j] = base_low[j] * table[row, j]
                             high[j] = base_high[j] * table[row, j]
-                        if not _feasible(
-                            low, high, limit_forms, limit_coefficient, limit_at, limit_low, limit_high
-                        ):
+                        if not _feasible(low, high, limit_forms, limit_coefficient, limit_at, limit_low, limit_high):
                             counts[2] += 1
                             continue
                         energy, cycles = bound(
-                            low, high, forms, plus, plus_at, minus, minus_at, offsets, leakage, objective, stop
+                            low, high, forms, plus, plus_at, minus, minus_at, offsets, leakage, computed, stop
                         )
                         if energy > energy_limit or cycles > cycle_limit:
                             counts[1] += 1
                             continue
                         value = value_of(energy, cycles, objective)
                         if open_groups == 1:
+                            # Every other group is decided, so the bound is the cost of a complete mapping.
                             counts[3] += 1
                             if objective == FRONT:
                                 if is_dominated(energy, cycles, archive, archive_size, 1.0):
@@ -294,6 +330,7 @@ def search(
                                 owners[at, 1 + g] = row
                             elif value < best:
                                 best = value
+                                stop = best if objective == ENERGY and cycle_limit == np.inf else np.inf
                                 for h in range(groups):
                                     best_rows[h] = chosen[h]
                                 best_rows[g] = row
@@ -307,46 +344,30 @@ def search(
                             if value < cut_bound:
                                 cut_bound = value
                             continue
-                        alive[depth, starts[g] + kept] = row
+                        rows[kept] = row
                         bounds[starts[g] + kept] = value
                         kept += 1
-                    if open_groups == 1:
+                    if open_groups == 1 or kept == 0:
                         dead = True
-                        break
-                    if kept < alive_count[depth, g]:
+                    elif kept < alive_count[depth, g]:
                         changed = True
                         alive_count[depth, g] = kept
-                        if kept == 0:
-                            dead = True
-                            break
-                        for j in range(columns):
-                            least[depth, g, j] = np.inf
-                            most[depth, g, j] = 0.0
-                        for k in range(kept):
-                            row = alive[depth, starts[g] + k]
-                            for j in range(columns):
-                                v = table[row, j]
-                                if v < least[depth, g, j]:
-                                    least[depth, g, j] = v
-                                if v > most[depth, g, j]:
-                                    most[depth, g, j] = v
+                        _extremes(table, rows, kept, least[g], most[g])
+                if dead or not changed:
+                    break
             if dead:
                 depth -= 1
                 continue
-            # Branch on the group with the fewest options left, best bound first.
+            # Fewest options first; best bound first among them.
             g = -1
             for h in range(groups):
                 if is_open[depth, h] and (g < 0 or alive_count[depth, h] < alive_count[depth, g]):
                     g = h
             branch_group[depth] = g
             branch_next[depth] = 0
-            n = alive_count[depth, g]
-            order = np.argsort(bounds[starts[g] : starts[g] + n], kind="mergesort")
-            sorted_rows = alive[depth, starts[g] : starts[g] + n][order].copy()
-            sorted_bounds = bounds[starts[g] : starts[g] + n][order].copy()
-            for k in range(n):
-                alive[depth, starts[g] + k] = sorted_rows[k]
-                branch_bounds[depth, starts[g] + k] = sorted_bounds[k]
+            count = alive_count[depth, g]
+            _sort_by(bounds[starts[g] : starts[g] + count], alive[depth, starts[g] : starts[g] + count], count)
+            branch_bounds[depth, starts[g] : starts[g] + count] = bounds[starts[g] : starts[g] + count]
 
         g = branch_group[depth]
         k = branch_next[depth]
@@ -364,15 +385,7 @@ def search(
         branch_next[depth] = k + 1
         row = alive[depth, starts[g] + k]
         chosen[g] = row
-        below = depth + 1
-        for j in range(columns):
-            prefix[below, j] = prefix[depth, j] * table[row, j]
-        for h in range(groups):
-            is_open[below, h] = is_open[depth, h] and h != g
-            alive_count[below, h] = alive_count[depth, h]
-            if is_open[below, h]:
-                for i in range(alive_count[depth, h]):
-                    alive[below, starts[h] + i] = alive[depth, starts[h] + i]
-        depth = below
+        _open_below(depth, g, row, table, starts, prefix, is_open, alive, alive_count)
+        depth += 1
         fresh = True
     return best, best_rows, cut_bound, archive_size, counts

@@ -142,7 +142,8 @@ class _Values:
         self.tiles = [tiles[:, offsets[d] : offsets[d + 1]] for d in range(len(shape.caps))]
         self.known: dict[tuple[int, int], NDArray[np.float64]] = {}
         self.trips = [
-            np.concatenate([np.full((self.options, 1), n), t[:, :-1]], axis=1) / t for n, t in zip(shape.extents, self.tiles)
+            np.concatenate([np.full((self.options, 1), n), t[:, :-1]], axis=1) / t
+            for n, t in zip(shape.extents, self.tiles)
         ]
         self.exact = all(bool((t == np.floor(t)).all()) for t in self.trips)
 

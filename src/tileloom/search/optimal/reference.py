@@ -65,9 +65,5 @@ def search_reference(prepared: Prepared, objective: int) -> tuple[float, Ints | 
 
 def front_reference(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Non-dominated points, energy ascending, equal points once."""
-    kept = {
-        p
-        for p in points
-        if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points)
-    }
+    kept = {p for p in points if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points)}
     return sorted(kept)

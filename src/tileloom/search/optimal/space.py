@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, combinations, permutations, product
+from itertools import chain, combinations, pairwise, permutations, product
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory
 from tileloom.core.errors import UnsupportedError
@@ -119,7 +119,7 @@ def _redundant(setting: Setting, holds: tuple[tuple[int, int], ...]) -> bool:
 
     Nothing is reused between the two, so leaving the outer one out costs no more.
     """
-    for (m, t), (inner, u) in zip(holds, holds[1:]):
+    for (m, t), (inner, u) in pairwise(holds):
         tensor = setting.tensors[t]
         if t != u or setting.memories[m].keep.has(tensor):
             continue
@@ -137,9 +137,7 @@ def _with_halo_choices(setting: Setting, holds: tuple[tuple[int, int], ...]) -> 
     for block, (_, t) in enumerate(holds, start=1):
         slot = next(i for i, s in enumerate(slots) if s.block == block and s.axis < 0)
         halo = [
-            i
-            for i, d in enumerate(setting.dims)
-            if slot in allowed[i] and setting.tensors[t].relevance(d) == "partial"
+            i for i, d in enumerate(setting.dims) if slot in allowed[i] and setting.tensors[t].relevance(d) == "partial"
         ]
         choices.append(halo or [-1])
     for chosen in product(*choices):

@@ -39,7 +39,7 @@ def parse_einsum(
     """The problem that `text` states over indices of the given `sizes`.
 
     `bits` is one width or one per tensor name. `roles` gives the inputs' roles, in order or by tensor name; by default
-    the first is 'input' and all others are 'weight'. Tensors without a name are called A, B, ... with the output last.
+    the first is 'input' and all others are 'weight'. Dimensions come in the order of `sizes`. Tensors without a name are called A, B, ... with the output last.
     Raises InputError with every fault: text that cannot be read (with its position), sizes missing, unknown or absurd.
 
     >>> print(parse_einsum("O[n, p] = I[n, 2*p + r] * W[r]", {"n": 1, "p": 4, "r": 3}, name="strided"))
@@ -51,7 +51,7 @@ def parse_einsum(
     faults = _size_faults(order, sizes)
     names = [t.name for t in (*inputs, output)]
     faults += [f"tensor '{n}' appears {names.count(n)} times; give each operand its own name" for n in _repeated(names)]
-    inside = {d for t in inputs for axis in t.axes for d, _ in axis.terms}
+    inside = sorted({d for t in inputs for axis in t.axes for d, _ in axis.terms})
     outside = [d for axis in output.axes for d, _ in axis.terms if d not in inside]
     faults += [f"output index '{d}' is in no input{did_you_mean(d, inside)}" for d in outside]
     given, role_faults = _input_roles([t.name for t in inputs], roles)
@@ -66,8 +66,8 @@ def parse_einsum(
 
     tensors = [Tensor(t.name, role, t.axes, width(t.name)) for t, role in zip(inputs, given)]
     tensors.append(Tensor(output.name, "output", output.axes, width(output.name)))
-    dims = tuple(Dim(d, sizes[d]) for d in order)
-    copy = len(inputs) == 1 and all(d in output_dims for output_dims in [tensors[-1].dims] for d in order)
+    dims = tuple(Dim(d, extent) for d, extent in sizes.items())
+    copy = len(inputs) == 1 and tensors[-1].dims.issuperset(order)
     return Problem(name, dims, tuple(tensors), op="einsum", copy=copy)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.workload.frontends.onnx_model import Graph, open_graph
-from tileloom.workload.frontends.onnx_operators import CONVERTERS, CONTROL_FLOW, MOVES_NOTHING, RECURRENT, VECTOR
+from tileloom.workload.frontends.onnx_operators import CONTROL_FLOW, CONVERTERS, MOVES_NOTHING, RECURRENT, VECTOR
 from tileloom.workload.layers import DEFAULT_BITS
 from tileloom.workload.network import Layer, Network, Skipped, VectorOp
 from tileloom.workload.problem import Problem

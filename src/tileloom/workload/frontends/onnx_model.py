@@ -72,7 +72,7 @@ def _onnx() -> Any:
 
 def _load(path: Path) -> Any:
     onnx = _onnx()
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     if not path.is_file():
         raise InputError(f"{path}: no such file", file=str(path))

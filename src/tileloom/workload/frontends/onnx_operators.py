@@ -7,7 +7,6 @@ UnsupportedError with the reason, which the reader turns into a `Skipped`.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 from tileloom.core.errors import InputError, UnsupportedError
@@ -19,12 +18,15 @@ from tileloom.workload.problem import Problem, Role, Tensor
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
-MOVES_NOTHING = frozenset(
-    "Reshape Flatten Identity Squeeze Unsqueeze Shape Size Constant ConstantOfShape Dropout".split()
-)
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MOVES_NOTHING = _set("Reshape Flatten Identity Squeeze Unsqueeze Shape Size Constant ConstantOfShape Dropout")
 """Renaming of data: counted as 0 elements."""
 
-VECTOR = frozenset(
+VECTOR = _set(
     """
     AveragePool MaxPool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool MaxUnpool MaxRoiPool RoiAlign
     Add Sub Mul Div Pow Mod Min Max Sum Mean Neg Abs Sqrt Reciprocal Exp Log Floor Ceil Round Sign Erf Clip
@@ -42,7 +44,7 @@ VECTOR = frozenset(
     GridSample AffineGrid NonMaxSuppression Unique NonZero Cast CastLike
     QuantizeLinear DequantizeLinear DynamicQuantizeLinear RotaryEmbedding
     RandomNormal RandomUniform RandomNormalLike RandomUniformLike Bernoulli
-    """.split()
+    """
 )
 """Work without multiply-accumulates that we map: counted by its output elements."""
 
@@ -173,10 +175,10 @@ def _einsum(graph: Graph, node: Any, name: str, bits: Any) -> Problem | int:
                 )
             sizes[c] = max(extent, sizes.get(c, 1))
         written.append("".join(c for c, extent in zip(term, shape) if extent == sizes[c]))
-    roles = {"roles": _operand_roles(graph, node.input)} if len(node.input) == 2 else {}
+    roles = _roles(graph, node.input[0], node.input[1]) if len(node.input) == 2 else None
     text = f"{','.join(written)}->{right.replace('...', spread)}"
     used = {c: sizes[c] for c in sizes if c in text}
-    problem = parse_einsum(text, used, name=name, **roles)
+    problem = parse_einsum(text, used, name=name, roles=roles)
     names = [t.name for t in problem.tensors]
     return _with_bits(problem, graph, bits, dict(zip(names, (*node.input, node.output[0]))))
 
@@ -222,10 +224,6 @@ def _roles(graph: Graph, first: str, second: str) -> tuple[Role, Role]:
     """A constant first operand of an activation is the weight; otherwise the second is, even if it is an activation."""
     constant_first = first in graph.constants and second not in graph.constants
     return ("weight", "input") if constant_first else ("input", "weight")
-
-
-def _operand_roles(graph: Graph, operands: Any) -> list[Role]:
-    return list(_roles(graph, operands[0], operands[1]))
 
 
 def _edges(problem: Problem, first: str, second: str, output: str) -> dict[str, str]:

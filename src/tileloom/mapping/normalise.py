@@ -1,0 +1,272 @@
+"""Rewrites of a mapping that keep what it does: one canonical form, and the step between two ways of stating reuse.
+
+Here a Hold's place says when a tile is fetched again. Tools that detect reuse from loop order keep all holds of a
+memory at one boundary; `hoist` and `blocked` go from that form to the literal one and back. Each function takes a
+chain and gives a new one. Legality is not checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tileloom.core.errors import UnsupportedError
+from tileloom.mapping.diagnostic import Diagnostic, warning
+from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, Step, TreeNode, walk
+from tileloom.workload.problem import Problem, Tensor
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A rewritten mapping; `notes` say where its meaning is not exactly that of the original (W-HALO, E-UNEVEN)."""
+
+    mapping: MappingTree
+    notes: tuple[Diagnostic, ...] = ()
+
+
+def normalise(mapping: MappingTree, problem: Problem, style: Literal["stationary", "blocked"]) -> Normalised:
+    """`hoist` or `blocked`, with notes on what could not be kept exactly."""
+    return _hoisted(mapping, problem) if style == "stationary" else _lowered(mapping, problem)
+
+
+def canonical(mapping: MappingTree, problem: Problem) -> MappingTree:
+    """Two mappings that do the same in the same order have equal canonical forms.
+
+        before                          after
+        DRAM  hold B                    DRAM  hold A B Z
+        DRAM  hold A                          for k in 4
+              for m in 1                GLB   hold B A
+        DRAM  hold Z                          ...
+              for k in 4
+        GLB   hold B
+        GLB   hold A
+
+    Loops of one trip go; tiles are clipped to what reaches them; a `first` equal to `tile` goes; holds at one
+    boundary are sorted and merged by memory. The last tensor of a boundary stays last, because only that one's
+    reservation sinks below the loops that follow (residency.py).
+    """
+    _require_chain(mapping)
+    kept = [node for step in walk(mapping, problem.extents) if (node := _trimmed(step)) is not None]
+    nodes: list[TreeNode] = []
+    run: list[Hold] = []
+    for node in kept:
+        if isinstance(node, Hold):
+            run.extend(replace(node, tensors=(t,)) for t in node.tensors)
+        else:
+            nodes += [*_sorted_holds(run), node]
+            run = []
+    return MappingTree((*nodes, *_sorted_holds(run)))
+
+
+def hoist(mapping: MappingTree, problem: Problem) -> MappingTree:
+    """Moves every hold outward over the loops just above it that do not move its tensor.
+
+        before                          after
+        DRAM  hold A B Z                DRAM  hold A B Z
+              for m in 2                      for m in 2
+              for k in 4                GLB   hold Z
+        GLB   hold A B Z                      for k in 4
+              ...                       GLB   hold A B
+
+    Only temporal loops are crossed, and no other hold of the same tensor. Where spatial loops stand between the hold
+    and such loops, they are exchanged first, each keeping its trips, unless a hold stands between:
+
+        before                          after
+              for k in 4                PE.X  spatial m in 8
+        PE.X  spatial m in 8            RF    hold Z
+        RF    hold A Z                        for k in 4
+                                        RF    hold A
+
+    Never more traffic at any memory. It may need more space: a tile kept over a loop cannot sink below it.
+    Loops over one dim are exchanged only when they divide evenly. Source: the meaning of loop order in Timeloop and
+    ZigZag, where a tile stays as long as no loop that moves it has advanced.
+    """
+    return _hoisted(mapping, problem).mapping
+
+
+def blocked(mapping: MappingTree, problem: Problem) -> MappingTree:
+    """Moves the holds of each memory to one boundary, the innermost of them: what `hoist` undoes.
+
+        before                          after
+        DRAM  hold A B Z                DRAM  hold A B Z
+              for m in 2                      for m in 2
+        GLB   hold Z                          for k in 4
+              for k in 4                GLB   hold A B Z
+        GLB   hold A B                        ...
+
+    A hold goes inward only over temporal loops that do not move its tensor. One that cannot reach the boundary stays
+    where it is: that mapping has no blocked form (E-UNEVEN in the notes of `normalise`).
+    """
+    return _lowered(mapping, problem).mapping
+
+
+def _require_chain(mapping: MappingTree) -> None:
+    if not mapping.is_chain:
+        raise UnsupportedError(
+            "only a mapping of one problem can be normalised; this one has seq, pipe or par branches"
+        )
+
+
+def _trimmed(step: Step) -> TreeNode | None:
+    node = step.node
+    if isinstance(node, Joint):
+        loops = tuple(_clipped(loop, step.outside) for loop in node.loops if loop.trips(step.outside[loop.dim]) > 1)
+        return None if not loops else loops[0] if len(loops) == 1 else Joint(loops)
+    if isinstance(node, Loop):
+        return None if step.trips == 1 else _clipped(node, step.outside)
+    return None if isinstance(node, Hold) and not node.tensors else node
+
+
+def _clipped(loop: Loop, outside: Mapping[str, int]) -> Loop:
+    tile = min(loop.tile, outside[loop.dim])
+    return replace(loop, tile=tile, first=None if loop.first == tile else loop.first)
+
+
+def _sorted_holds(run: Sequence[Hold]) -> list[Hold]:
+    """Merge a run of single-tensor holds. A tensor's own holds keep their order, the last hold keeps its place."""
+    left, placed = list(run[:-1]), []
+    memory: tuple[str, str] | None = None
+    while left:
+        free = [h for i, h in enumerate(left) if not any(h.tensors == e.tensors for e in left[:i])]
+        here = [h for h in free if (h.memory, h.mode) == memory]
+        chosen = min(here or free, key=lambda h: (h.memory, h.mode, h.tensors))
+        memory = (chosen.memory, chosen.mode)
+        placed.append(chosen)
+        left.remove(chosen)
+    merged: list[Hold] = []
+    for hold in (*placed, *run[-1:]):
+        if merged and (merged[-1].memory, merged[-1].mode) == (hold.memory, hold.mode):
+            merged[-1] = replace(hold, tensors=(*merged[-1].tensors, *hold.tensors))
+        else:
+            merged.append(hold)
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A node with the extents above it, so that two loops can be exchanged with their trips kept."""
+
+    node: TreeNode
+    trips: int = 1
+    even: bool = True
+
+    @property
+    def temporal(self) -> bool:
+        return isinstance(self.node, Loop) and not self.node.spatial
+
+    @property
+    def spatial(self) -> bool:
+        return isinstance(self.node, Joint) or (isinstance(self.node, Loop) and self.node.spatial)
+
+    @property
+    def dims(self) -> frozenset[str]:
+        if isinstance(self.node, Loop):
+            return frozenset({self.node.dim})
+        return frozenset(loop.dim for loop in self.node.loops) if isinstance(self.node, Joint) else frozenset()
+
+    def holds(self, tensor: str) -> bool:
+        return isinstance(self.node, Hold) and tensor in self.node.tensors
+
+
+def _items(mapping: MappingTree, problem: Problem) -> list[_Item]:
+    """Nodes of the canonical form, every Hold split into one per tensor."""
+    items: list[_Item] = []
+    for step in walk(canonical(mapping, problem), problem.extents):
+        node = step.node
+        if isinstance(node, Hold):
+            items.extend(_Item(replace(node, tensors=(t,))) for t in node.tensors)
+        elif isinstance(node, Loop):
+            even = step.outside[node.dim] % node.tile == 0 and node.first is None and node.last is None
+            items.append(_Item(node, step.trips, even))
+        else:
+            items.append(_Item(node, step.trips, not isinstance(node, Joint)))
+    return items
+
+
+def _hoisted(mapping: MappingTree, problem: Problem) -> Normalised:
+    _require_chain(mapping)
+    items = _items(mapping, problem)
+    notes: list[Diagnostic] = []
+    for tensor in problem.tensors:
+        for hold in [item for item in items if item.holds(tensor.name)]:
+            _hoist_one(items, next(i for i, item in enumerate(items) if item is hold), tensor, problem, notes)
+    return Normalised(_joined(items, problem), tuple(dict.fromkeys(notes)))
+
+
+def _hoist_one(items: list[_Item], index: int, tensor: Tensor, problem: Problem, notes: list[Diagnostic]) -> None:
+    """Move items[index], a hold of `tensor`, outward as far as it goes. Changes `items`."""
+    place = group = start = index
+    while start and _passes(items[start - 1], tensor):
+        start -= 1
+        # A hold that has crossed no loop keeps its place among the holds at its boundary.
+        place = start if items[start].temporal else place
+    group = start
+    while group and items[group - 1].spatial:
+        group -= 1
+    run = group
+    while run and items[run - 1].temporal and not items[run - 1].dims & tensor.dims:
+        run -= 1
+    spatial, temporal = items[group:start], items[run:group]
+    shared = frozenset(d for i in spatial for d in i.dims) & frozenset(d for i in temporal for d in i.dims)
+    even = all(item.even for item in (*spatial, *temporal) if item.dims & shared)
+    if spatial and temporal and even:
+        items[run:start] = [*spatial, *temporal]
+        place = run + len(spatial)
+        for dim in sorted(shared):
+            notes += _halo_note(problem, dim)
+    items.insert(place, items.pop(index))
+
+
+def _passes(item: _Item, tensor: Tensor) -> bool:
+    """Whether a hold of the tensor can move outward over the item and still bring in the same tiles."""
+    if isinstance(item.node, Hold):
+        return not item.holds(tensor.name)
+    return item.temporal and not item.dims & tensor.dims
+
+
+def _halo_note(problem: Problem, dim: str) -> list[Diagnostic]:
+    halo = [t.name for t in problem.tensors if t.relevance(dim) == "partial"]
+    if not halo:
+        return []
+    why = f"loops over '{dim}' in time and in space were exchanged, so each instance now works on strided positions of "
+    return [warning("W-HALO", dim, why + ", ".join(halo), "Counts with shared halos differ; plain counts do not")]
+
+
+def _lowered(mapping: MappingTree, problem: Problem) -> Normalised:
+    _require_chain(mapping)
+    items = _items(mapping, problem)
+    notes: list[Diagnostic] = []
+    memories = dict.fromkeys(item.node.memory for item in items if isinstance(item.node, Hold))
+    for memory in memories:
+        mine = [item for item in items if isinstance(item.node, Hold) and item.node.memory == memory]
+        for hold in mine[:-1]:
+            assert isinstance(hold.node, Hold)
+            tensor = problem.tensor(hold.node.tensors[0])
+            start = next(i for i, item in enumerate(items) if item is hold)
+            end = next(i for i, item in enumerate(items) if item is mine[-1])
+            between = items[start + 1 : end]
+            if any(item.spatial or item.holds(tensor.name) or item.dims & tensor.dims for item in between):
+                why = f"'{tensor.name}' in '{memory}' lies above a loop that moves it, other tensors there below"
+                fix = "Move it by hand, or use a form that has a boundary per tensor"
+                notes.append(Diagnostic("E-UNEVEN", "warning", memory, why, fix))
+            else:
+                items.insert(end - 1, items.pop(start))
+    return Normalised(_joined(items, problem), tuple(notes))
+
+
+def _joined(items: Sequence[_Item], problem: Problem) -> MappingTree:
+    """Rebuild the tree. Loops that divide evenly keep their trips where their order has changed."""
+    current = dict(problem.extents)
+    nodes: list[TreeNode] = []
+    for item in items:
+        node = item.node
+        if isinstance(node, Loop):
+            if item.even:
+                node = replace(node, tile=current[node.dim] // item.trips)
+            current[node.dim] = min(node.tile, current[node.dim])
+        elif isinstance(node, Joint):
+            for loop in node.loops:
+                current[loop.dim] = min(loop.tile, current[loop.dim])
+        nodes.append(node)
+    return canonical(MappingTree(tuple(nodes)), problem)
