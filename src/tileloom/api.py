@@ -5,116 +5,41 @@ Thin: each calls the layer that does the work. What the command line can do, the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from tileloom.architecture.model import Architecture
-from tileloom.core.errors import IllegalMappingError, InputError, UnsupportedError, did_you_mean
+from tileloom.core.errors import IllegalMappingError, UnsupportedError, did_you_mean
 from tileloom.cost.base import Cost
 from tileloom.cost.registry import MODELS, get_model
+from tileloom.explore.sources import Source, load_architecture, load_mapping, load_network, load_problem
 from tileloom.mapping.legality import Diagnostic, check_mapping
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.cache import Cache
 from tileloom.search.driver import map_network, map_problem
 from tileloom.search.network import NetworkResult, Progress
 from tileloom.search.objective import Objective, SearchResult
-from tileloom.workload.network import Layer, Network
+from tileloom.workload.network import Network
 from tileloom.workload.problem import Problem
 
 if TYPE_CHECKING:
     import polars
 
-Source = str | os.PathLike[str]
-
-
-def load_network(source: Source, *, bind: Mapping[str, int] | None = None, bits: int | None = None) -> Network:
-    """A network from an ONNX or YAML file, a library name, or an einsum string (a network of one layer).
-
-    bind   sizes of symbolic dimensions, as {"N": 1}, or of an einsum's indices
-    bits   of every value of an ONNX network or einsum; default 8
-    Raises InputError naming the file and node.
-    """
-    if is_einsum(source):
-        problem = load_problem(source, sizes=bind, bits=bits)
-        return Network(
-            problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),), source=str(source)
-        )
-    from tileloom.workload.load import load_network as load
-
-    return load(_path(source), bind, **_given(bits=bits))
-
-
-def load_problem(
-    source: Source,
-    *,
-    sizes: Mapping[str, int] | None = None,
-    bind: Mapping[str, int] | None = None,
-    bits: int | None = None,
-) -> Problem:
-    """One problem: a YAML file with one, 'network.onnx:layer', or an einsum string with the sizes of its indices.
-
-    >>> load_problem("O[m, n] += A[m, k] * B[k, n]", sizes={"m": 4, "n": 4, "k": 8}).macs
-    128
-    """
-    from tileloom.workload.load import load_problem as load
-
-    if is_einsum(source):
-        return load(str(source), sizes=sizes or {}, **_given(bits=bits))
-    if sizes:
-        raise InputError(f"{source}: sizes are for an einsum; for symbolic dimensions of a file give bind (--bind)")
-    path, layer = split_layer(str(source))
-    return load(path, layer=layer, bind=bind, **_given(bits=bits))
-
-
-def is_einsum(source: Source) -> bool:
-    """Whether it reads as an einsum, not as a name or path: 'ij,jk->ik' or 'C[m, n] += A[m, k] * B[k, n]'."""
-    return isinstance(source, str) and ("->" in source or ("=" in source and "[" in source))
-
-
-def split_layer(source: str) -> tuple[str, str | None]:
-    """'net.onnx:conv1' -> ('net.onnx', 'conv1'); a layer's own name may hold colons, so may a path.
-
-    >>> split_layer("net.onnx:block:0/conv"), split_layer("net.onnx")
-    (('net.onnx', 'block:0/conv'), ('net.onnx', None))
-    """
-    if Path(source).is_file():
-        return source, None
-    for end in (".onnx:", ".yaml:", ".yml:"):
-        if end in source:
-            path, _, layer = source.partition(end)
-            return path + end[:-1], layer
-    name, colon, layer = source.partition(":")
-    return (name, layer) if colon else (source, None)
-
-
-def _path(source: Source) -> str | Path:
-    return source if isinstance(source, str) else Path(source)
-
-
-def _given(**settings: Any) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def load_architecture(source: Source, *, variables: Mapping[str, str] | None = None) -> Architecture:
-    """A chip by library name or from a YAML file. Raises InputError with every fault and its line.
-
-    variables  for the templates of AccelForge files, as {"SIZE": "4"}
-    """
-    if variables:
-        raise InputError(f"{source}: variables {sorted(variables)} were given, but it is not a template")
-    from tileloom.architecture.load import load_architecture as load
-
-    return load(_path(source))
-
-
-def load_mapping(source: Source, problem: Problem | None = None) -> MappingTree:
-    """A mapping from a YAML file; with its problem, dimensions and tensors are checked as it is read."""
-    from tileloom.mapping.yaml import mapping_from_yaml
-
-    return mapping_from_yaml(Path(source), problem)
+__all__ = [
+    "ModelVerdict",
+    "NetworkMapping",
+    "check",
+    "compare",
+    "evaluate",
+    "load_architecture",
+    "load_mapping",
+    "load_network",
+    "load_problem",
+    "map",
+    "networks",
+]
 
 
 class Networks:

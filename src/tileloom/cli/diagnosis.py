@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from math import isclose
 from pathlib import Path
+from typing import Any
 
 from tileloom import __version__
 
@@ -96,7 +97,8 @@ def _compiled() -> str:
             total += i
         return total
 
-    got = njit(triangle)(1000)
+    compiled: Any = njit(triangle)
+    got = compiled(1000)
     if got != 499500:
         raise ValueError(f"a compiled loop gave {got} instead of 499500")
     return "numba compiles and computes right"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tileloom.cli.options import pairs, sizes
+from tileloom.cli.options import plain_pairs, sizes
 from tileloom.cli.show import make_table, note, print_table, shorten
 from tileloom.core.errors import InputError, did_you_mean
 from tileloom.core.units import COUNT, ENERGY, common_unit, short
@@ -23,11 +23,18 @@ MARKS = {"optimal": "[green]✓[/] optimal", "feasible": "[yellow]~[/] feasible"
 NAME_WIDTH = 28
 
 
-def load_workload(source: str, bind: Sequence[str] | None, size: Sequence[str] | None, bits: int | None) -> Network:
+def load_workload(
+    source: str,
+    bind: Sequence[str] | None,
+    size: Sequence[str] | None,
+    bits: int | None,
+    variables: Mapping[str, object],
+) -> Network:
     """The network to map; `--size` does for an einsum what `--bind` does for a file."""
     from tileloom import api
 
-    return api.load_network(source, bind=sizes("--bind", bind) | sizes("--size", size), bits=bits)
+    given = sizes("--bind", bind) | sizes("--size", size)
+    return api.load_network(source, bind=given, bits=bits, variables=variables)
 
 
 def choose_layers(network: Network, names: Sequence[str] | None) -> Network:
@@ -45,18 +52,7 @@ def choose_layers(network: Network, names: Sequence[str] | None) -> Network:
 def mapper_options(flags: Mapping[str, Any], others: Sequence[str] | None) -> dict[str, Any]:
     """Options of the mapper: the flags that were given, and NAME=VALUE with numbers and true/false understood."""
     given = {name: value for name, value in flags.items() if value is not None}
-    return given | {name.replace("-", "_"): _value(text) for name, text in pairs("--option", others).items()}
-
-
-def _value(text: str) -> bool | int | float | str:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return given | {name.replace("-", "_"): value for name, value in plain_pairs("--option", others).items()}
 
 
 def print_network(result: NetworkResult, *, explain: bool) -> None:

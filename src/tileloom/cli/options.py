@@ -54,6 +54,22 @@ def sizes(option: str, values: Sequence[str] | None) -> dict[str, int]:
     return {n: int(v) for n, v in given.items()}
 
 
+def plain_pairs(option: str, values: Sequence[str] | None) -> dict[str, bool | int | float | str]:
+    """['n=2', 'fast=true'] -> {'n': 2, 'fast': True}; what is neither a number nor true/false stays text."""
+    return {name: _plain(text) for name, text in pairs(option, values).items()}
+
+
+def _plain(text: str) -> bool | int | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def read_problem_and_chip(
     problem: str,
     arch: str,
@@ -65,7 +81,8 @@ def read_problem_and_chip(
     """What `evaluate`, `check` and `compare` are about."""
     from tileloom import api
 
-    return (
-        api.load_problem(problem, sizes=sizes("--size", size), bind=sizes("--bind", bind), bits=bits),
-        api.load_architecture(arch, variables=pairs("--set", variables)),
+    given = plain_pairs("--set", variables)
+    work = api.load_problem(
+        problem, sizes=sizes("--size", size), bind=sizes("--bind", bind), bits=bits, variables=given
     )
+    return work, api.load_architecture(arch, variables=given, workload=work)

@@ -30,7 +30,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
 def make_mapper(name: str, options: Mapping[str, Any] | None = None, model: str = "loopnest") -> Mapper:
     """A mapper with these options (its fields). UnsupportedError names the fields it has, when one is not among them."""
     cls = MAPPERS.get(name)
-    known = [f.name for f in fields(cls)] if is_dataclass(cls) else []
+    known: list[str] = [f.name for f in fields(cls)] if is_dataclass(cls) else []
     given = dict(options or {})
     if "model" in known:
         given["model"] = get_model(model)

@@ -46,8 +46,9 @@ def command(
 
     if out is not None:
         refuse_target(out)
-    loaded = view.choose_layers(view.load_workload(network, bind, size, bits), layer)
-    chip = api.load_architecture(arch, variables=o.pairs("--set", variables))
+    given = o.plain_pairs("--set", variables)
+    loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
+    chip = api.load_architecture(arch, variables=given, workload=loaded)
     flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed}
     with progress_bar(f"Mapping {loaded.name}", progress) as callback:
         result = api.map(
