@@ -89,7 +89,7 @@ class NetworkMapping(NetworkResult):
         """`save`, with report.html in it; returns the page."""
         from tileloom.explore.run import write_run
         from tileloom.report.data import write_dataset
-        from tileloom.report.extract import extract
+        from tileloom.report.extraction import extract
         from tileloom.report.html import write_report
 
         def add_page(draft: Path) -> None:

@@ -39,8 +39,8 @@ def load_network(
         return Network(
             problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),), source=str(source)
         )
-    if has_section(source, "workload"):
-        return read_network(source, variables or {})
+    if has_section(_path(source), "workload"):
+        return read_network(_path(source), variables or {})
     from tileloom.workload.load import load_network as load
 
     return load(_path(source), bind, **_given(bits=bits))
@@ -125,9 +125,9 @@ def load_architecture(
 
     variables, workload   for AccelForge files: values of the templates, and what the rules are resolved for
     """
-    if has_section(source, "arch"):
+    if has_section(_path(source), "arch"):
         problems = _problems(workload)
-        return read_chip(source, variables or {}, problems)
+        return read_chip(_path(source), variables or {}, problems)
     from tileloom.architecture.load import load_architecture as load
 
     return load(_path(source))
