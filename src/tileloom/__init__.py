@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         compare,
         evaluate,
         load_architecture,
+        load_mapping,
         load_network,
         load_problem,
         map,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tileloom.workload.problem import Problem
 
 _HOME = {
+    "load_mapping": "tileloom.api",
     "load_network": "tileloom.api",
     "load_problem": "tileloom.api",
     "load_architecture": "tileloom.api",
@@ -53,6 +55,7 @@ __all__ = [
     "compare",
     "evaluate",
     "load_architecture",
+    "load_mapping",
     "load_network",
     "load_problem",
     "map",

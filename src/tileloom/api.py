@@ -85,15 +85,17 @@ class NetworkMapping(NetworkResult):
 
         return write_run(self, Path(folder))
 
-    def report(self, folder: Source) -> Path:
-        """`save`, with report.html in it; returns the page."""
+    def report(self, folder: Source, *, command: str = "") -> Path:
+        """`save`, with report.html in it; returns the page. `command`: what made the run, for the page to show."""
+        from tileloom.core.digest import digest
         from tileloom.explore.run import write_run
-        from tileloom.report.data import write_dataset
+        from tileloom.report.data import Provenance, write_dataset
         from tileloom.report.extraction import extract
         from tileloom.report.html import write_report
 
         def add_page(draft: Path) -> None:
-            write_dataset(extract(self), draft)
+            inputs = ((self.network.name, digest(self.network)), (self.architecture.name, digest(self.architecture)))
+            write_dataset(extract(self, Provenance(command=command, inputs=inputs)), draft)
             write_report(draft, draft)
 
         return write_run(self, Path(folder), add_page) / "report.html"

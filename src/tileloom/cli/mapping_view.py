@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +37,11 @@ def load_workload(
 
     given = sizes("--bind", bind) | sizes("--size", size)
     return api.load_network(source, bind=given, bits=bits, variables=variables)
+
+
+def command_line() -> str:
+    """The command as it was typed, without the place of the program."""
+    return shlex.join(["tileloom", *sys.argv[1:]])
 
 
 def choose_layers(network: Network, names: Sequence[str] | None) -> Network:

@@ -62,7 +62,7 @@ def command(
             cache=False if no_cache else (str(cache) if cache else True),
             progress=callback,
         )
-    page = result.report(out) if out is not None else None
+    page = result.report(out, command=view.command_line()) if out is not None else None
     if json:
         emit_json(describe(result))
     else:
