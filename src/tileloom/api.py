@@ -79,6 +79,9 @@ class NetworkMapping(NetworkResult):
 
         return to_frame(self)
 
+    def _repr_html_(self) -> str:
+        return str(self.table()._repr_html_())
+
     def save(self, folder: Source) -> Path:
         """Write the run directory (run.json, results.parquet, best/*.yaml) and return it. Replaces an earlier run only."""
         from tileloom.explore.run import write_run

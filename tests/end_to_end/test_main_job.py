@@ -69,6 +69,17 @@ def test_a_layer_is_found_by_name(result: NetworkMapping) -> None:
         result["fcc"]
 
 
+def test_results_show_themselves_in_a_notebook(result: NetworkMapping) -> None:
+    answer = result["fc"]
+    assert answer.cost is not None
+    shown = answer._repr_html_()
+    assert shown.startswith("<pre>fc: ")
+    assert "hold" in shown
+    assert f"optimal: {answer.cost}" in shown
+    assert "+=" in shown
+    assert "<table" in result._repr_html_()
+
+
 def test_networks_by_attribute() -> None:
     # He et al. 2016 count 1.8e9 multiply-accumulates for 18 layers
     assert tl.networks.resnet18.macs == pytest.approx(1.8e9, rel=0.02)

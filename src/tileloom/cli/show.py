@@ -49,6 +49,7 @@ def make_table(title: str, columns: Sequence[tuple[str, bool]], caption: str | N
         caption_justify="left",
         title_style="bold",
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     for heading, is_number in columns:
         # Where space is short names are folded; a number is never cut.
