@@ -6,7 +6,7 @@ The keys and their limits are in schema.py, the way back to YAML in dump.py, oth
 from __future__ import annotations
 
 from importlib.resources import files
-from math import inf
+from math import inf, prod
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tileloom.architecture.model import (
     TensorSet,
 )
 from tileloom.architecture.schema import (
+    MAX_INSTANCES,
     ArchitectureSchema,
     AxisSchema,
     ComputeSchema,
@@ -86,6 +87,11 @@ def architecture_from_document(document: Document) -> Architecture:
     schema = validate(ArchitectureSchema, document)
     builder = _Builder(document, schema)
     nodes = tuple(builder.node(node, ("nodes", i)) for i, node in enumerate(schema.nodes))
+    copies = prod(n.size for n in nodes if isinstance(n, Fanout))
+    if copies > MAX_INSTANCES:
+        builder.problems.append(
+            fault(document, ("nodes",), f"the fanouts multiply to {copies} copies; expected at most {MAX_INSTANCES}")
+        )
     if builder.problems:
         raise InputError(list(dict.fromkeys(builder.problems)), file=document.file)
     try:
@@ -183,15 +189,20 @@ class _Builder:
             technology_nm=wanted.technology_nm or self.technology_nm,
         )
         try:
-            if wanted.table not in self.tables:
-                self.tables[wanted.table] = load_energy_table(wanted.table)
-            found = self.tables[wanted.table].lookup(query)
+            found = self.table(wanted.table).lookup(query)
         except InputError as error:
             self.problems += [fault(self.document, place, p) for p in error.problems]
             return 0.0
         energy = wanted.scale * (found.read_pj if side == "read" else found.write_pj)
         # Tables have two to four digits; 2.2 * 200 should read as 440.
         return float(f"{energy:.12g}")
+
+    def table(self, name: str) -> EnergyTable:
+        """A table of the package, or a file named relative to the architecture's own."""
+        if name not in self.tables:
+            beside = Path(self.document.file).parent / name
+            self.tables[name] = load_energy_table(beside if Path(name).suffix in _SUFFIXES else name)
+        return self.tables[name]
 
     def leakage(self, node: MemorySchema | ComputeSchema) -> float:
         if node.leakage_mw is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Strict, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Strict, Tag, WithJsonSchema
 
 from tileloom.core.validate import Schema
 from tileloom.workload.problem import ROLES
@@ -17,6 +17,8 @@ from tileloom.workload.problem import ROLES
 MAX_BITS = 2**60
 MAX_FANOUT = 2**24
 MAX_NODES = 256
+MAX_INSTANCES = 2**40
+"""Products of more copies than this would leave 64-bit integers in cost counts."""
 
 Energy = Annotated[float, Strict(), Field(ge=0, le=1e12, allow_inf_nan=False)]
 Amount = Annotated[float, Strict(), Field(ge=0, le=1e15, allow_inf_nan=False)]
@@ -43,7 +45,8 @@ def _names(value: object) -> object:
     return tuple(value)
 
 
-Tensors = Annotated[tuple[Name, ...], BeforeValidator(_names)]
+_NAMES_IN_JSON = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+Tensors = Annotated[tuple[Name, ...], BeforeValidator(_names), _NAMES_IN_JSON]
 
 
 def exactly_one(raw: Mapping[str, Any], keys: Iterable[str], meaning: str) -> list[tuple[str | None, str]]:
@@ -164,7 +167,7 @@ class MemorySchema(Sized):
         else:
             missing = [k for k in ("read", "write") if raw.get(k) is None]
             if missing:
-                yield None, f"{' and '.join(missing)} is missing; give read and write, or `access` for both"
+                yield None, f"no {' and no '.join(missing)} port; give read and write, or `access` for both"
         yield from at_most_one(raw, ("double_buffered", "buffers"))
         yield from at_most_one(raw, ("leakage_mw", "leakage_pj_per_cycle"))
         yield from _keep_faults(raw)

@@ -90,9 +90,9 @@ class _Renderer:
     includes: int = MAX_INCLUDES
 
     def render(self, text: str, path: Path, variables: Mapping[str, object], rendered: Rendered, depth: int) -> str:
+        environment = _environment(self, path, rendered, depth)
         from jinja2 import TemplateError
 
-        environment = _environment(self, path, rendered, depth)
         needed: tuple[set[str], set[str]] = (set(), set())
         try:
             tree = environment.parse(text)
@@ -316,3 +316,26 @@ def _needed(environment: SandboxedEnvironment, tree: nodes.Template) -> tuple[se
         if isinstance(named, nodes.Name) and node.name in ("default", "d", "defined"):
             optional.add(named.name)
     return used - optional, used & optional
+
+
+def variables_of(pairs: Mapping[str, str]) -> dict[str, object]:
+    """Variables given as text: numbers and true/false become such, everything else stays text.
+
+    >>> variables_of({"M": "512", "DECODE": "False", "GlobalBufferSize": "inf"})
+    {'M': 512, 'DECODE': False, 'GlobalBufferSize': 'inf'}
+    """
+    return {name: _plain_value(text) for name, text in pairs.items()}
+
+
+def _plain_value(text: str) -> object:
+    words: dict[str, object] = {"true": True, "false": False, "none": None, "null": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    if text.lower().lstrip("+-") in ("inf", "nan", "infinity"):
+        return text
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

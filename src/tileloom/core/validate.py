@@ -159,7 +159,8 @@ def _known_keys(schema: type[BaseModel], loc: Sequence[str | int]) -> set[str]:
         models = [m for a in here for m in _models(a)]
         if isinstance(part, int):
             continue
-        here = [_annotation(m, part) for m in models if part in m.model_fields]
+        # A part that is no field is the key of a dict: the place stays inside the dict's values.
+        here = [_annotation(m, part) for m in models if part in m.model_fields] or here
     return {name for a in here for m in _models(a) for name in m.model_fields}
 
 

@@ -6,6 +6,7 @@ like is not known here; validate.py checks it against a schema.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -16,6 +17,7 @@ from typing import TypeAlias
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from tileloom.core.errors import InputError
 
@@ -27,6 +29,7 @@ MAX_VALUES = 1_000_000
 """Values after aliases are expanded; a file of nested aliases can stand for billions."""
 MAX_DEPTH = 64
 
+_BARE = re.compile(r"[A-Za-z_][\w .,;/()+*=%-]*")
 _PREFIX = "tag:yaml.org,2002:"
 _FLOATS = {".inf": inf, "+.inf": inf, "-.inf": -inf, ".nan": nan}
 
@@ -110,16 +113,28 @@ def dump_yaml(data: object) -> str:
     read: {energy_pj: 1.5, width_bits: 64}
     """
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
     yaml.default_flow_style = None
     yaml.width = 120
     yaml.allow_unicode = True
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.representer.sort_base_mapping_type_on_output = False
     yaml.representer.ignore_aliases = lambda data: True
     stream = StringIO()
     yaml.dump(_plain(data), stream)
     text = stream.getvalue()
     # A bare scalar is followed by an end-of-document mark that nothing needs.
     return text.removesuffix("...\n")
+
+
+class _Representer(SafeRepresenter):
+    """Quotes every text that does not begin like a word: left to itself the library writes '?0' bare."""
+
+    def represent_text(self, text: str) -> ScalarNode:
+        style = None if _BARE.fullmatch(text) else "'"
+        return self.represent_scalar(_PREFIX + "str", text, style=style)
+
+
+_Representer.add_representer(str, _Representer.represent_text)
 
 
 class _Reader:

@@ -31,15 +31,19 @@ def swatch(colour: str) -> Safe:
     return el("i", class_="swatch", style=f"background:{colour}")
 
 
-def stacked(parts: Iterable[tuple[str, str, float]], total: float, widest: float, class_: str = "bar") -> Safe:
-    """One stacked bar of (title, CSS colour, value); `total` against `widest` is its length."""
+def stacked(parts: Iterable[tuple[str, str, float]], total: float, widest: float, class_: str = "") -> Safe:
+    """One stacked bar of (title, CSS colour, value); `total` against `widest` is its length.
+
+    class_  of the track: 'by-component', 'by-series' (shown by choice) or 'fixed' (never stretched to a share)
+    """
     segments = [
         el("i", title=title, style=f"flex-grow:{1000 * value / total:.2f};background:{colour}")
         for title, colour, value in parts
         if total > 0 and value / total >= 0.0005
     ]
     width = 100 * total / widest if widest > 0 else 0.0
-    return el("div", el("div", segments, class_=class_, style=f"--w:{width:.2f}%"), class_="track")
+    bar = el("div", segments, class_="bar", style=f"--w:{width:.2f}%")
+    return el("div", bar, class_=f"track {class_}".rstrip())
 
 
 def energy_by_component(data: ReportData) -> Safe:
@@ -124,12 +128,12 @@ def _layer_line(
     return el(
         "div",
         el("a", short(layer.name), times(layer.count), href=f"#layer-{index}", class_="name", title=layer.name),
-        stacked(components, energy, most_energy, "bar by-component"),
-        stacked(series, energy, most_energy, "bar by-series"),
+        stacked(components, energy, most_energy, "by-component"),
+        stacked(series, energy, most_energy, "by-series"),
         el("span", q.energy(energy), class_="num"),
-        stacked([(busy, colour, cycles)], cycles, most_cycles, "bar fixed"),
+        stacked([(busy, colour, cycles)], cycles, most_cycles, "fixed"),
         el("span", q.count(cycles), class_="num"),
-        stacked([(f"{q.share(used, 1)} of the peak", "var(--accent)", used)], used, 1.0, "bar fixed"),
+        stacked([(f"{q.share(used, 1)} of the peak", "var(--accent)", used)], used, 1.0, "fixed"),
         el("span", q.share(used, 1), class_="num"),
         class_="lrow",
         data_order=index,

@@ -57,10 +57,10 @@ def _dims(layer: LayerData) -> str:
 
 def _unmapped_body(layer: LayerData) -> list[Child]:
     reasons = layer.reasons or ("the search gave no reason",)
+    listed = el("ul", (el("li", reason) for reason in reasons))
     return [
-        el("p", el("code", layer.equation)),
-        el("h4", "Why there is no mapping"),
-        el("ul", (el("li", reason) for reason in reasons)),
+        el("div", el("h4", "Why there is no mapping"), listed, class_="left"),
+        el("div", el("h4", "Layer"), _facts(layer), class_="right"),
     ]
 
 
@@ -68,7 +68,15 @@ def _mapped_body(layer: LayerData, data: ReportData, colours: Mapping[str, str])
     left = [
         el("h4", "Loop nest, outermost first"),
         nest(layer, data, colours),
-        el("details", el("summary", "As text"), el("pre", layer.text), class_="text") if layer.text else None,
+        el(
+            "details",
+            el("summary", "As text, with the energy of one run"),
+            el("pre", layer.text),
+            class_="text",
+            open="",
+        )
+        if layer.text
+        else None,
     ]
     right = [
         el("h4", "Layer"),
@@ -130,6 +138,8 @@ def _breakdown(layer: LayerData, colours: Mapping[str, str]) -> Safe:
     order = {name: i for i, name in enumerate(colours)}
     rows = []
     factor, unit = q.column_unit(_energy_of(layer, key) for key in keys)
+    largest = max((_energy_of(layer, key) for key in keys), default=0.0) / factor
+    places = 1 if largest >= 100 else 2 if largest >= 10 else 3
     for key in sorted(keys, key=lambda k: order.get(k[0], len(order))):
         component, tensor, series = key
         energy = _energy_of(layer, key)
@@ -141,10 +151,10 @@ def _breakdown(layer: LayerData, colours: Mapping[str, str]) -> Safe:
                 el("td", swatch(f"var(--{series})"), tensor or series),
                 el("td", q.count(accesses.get("read", accesses.get("compute", 0.0))), class_="num"),
                 el("td", q.count(accesses["write"]) if "write" in accesses else "", class_="num"),
-                el("td", f"{energy / factor:.3f}", class_="num"),
+                el("td", f"{energy / factor:.{places}f}", class_="num"),
                 el(
                     "td",
-                    stacked([(q.share(energy, whole), f"var(--{series})", energy)], energy, whole, "bar fixed"),
+                    stacked([(q.share(energy, whole), f"var(--{series})", energy)], energy, whole, "fixed"),
                     class_="cellbar",
                 ),
                 el("td", q.share(energy, whole), class_="num"),
@@ -152,7 +162,7 @@ def _breakdown(layer: LayerData, colours: Mapping[str, str]) -> Safe:
         )
     heads = ("Where", "What", "Reads", "Writes", unit, "", "Share")
     head = el("tr", (el("th", h, class_="num" if i in (2, 3, 4, 6) else None) for i, h in enumerate(heads)))
-    return el("table", el("thead", head), el("tbody", rows), class_="small")
+    return el("table", el("thead", head), el("tbody", rows), class_="small breakdown")
 
 
 def _energy_of(layer: LayerData, key: tuple[str, str, str]) -> float:

@@ -65,7 +65,7 @@ def _fanout_use(unit: Unit, layer: LayerData) -> list[Safe]:
         n = used.get(axis, 1)
         size, busy = size * extent, busy * n
         notes.append(el("span", f"{axis}: {n} of {extent}", class_="note"))
-    bar = stacked([(f"{busy} of {size} used", "var(--accent)", busy)], busy, size, "bar fixed")
+    bar = stacked([(f"{busy} of {size} used", "var(--accent)", busy)], busy, size, "fixed")
     return [*notes, bar, el("span", f"{q.share(busy, size)} used", class_="note")]
 
 
@@ -76,7 +76,7 @@ def _fullness(unit: Unit, layer: LayerData) -> list[Safe]:
         return [el("span", f"{q.size(filled)} used, unbounded" if filled else "unbounded", class_="note")]
     tips = [(f"{tensor}: {q.size(bits)}", f"var(--{series})", float(bits)) for tensor, series, bits in parts]
     note = f"{q.size(filled)} of {q.size(unit.capacity_bits)}, {q.share(filled, unit.capacity_bits)}"
-    bar = stacked(tips, filled, max(unit.capacity_bits, filled), "bar fixed")
+    bar = stacked(tips, filled, max(unit.capacity_bits, filled), "fixed")
     return [bar, el("span", note, class_="note")]
 
 

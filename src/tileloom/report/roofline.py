@@ -37,7 +37,7 @@ def _decades(values: list[float]) -> tuple[float, float]:
     """The range in tenths of a decade with some air, so that points are not drawn on the frame."""
     low, high = log10(min(values)) - 0.25, log10(max(values)) + 0.15
     if high - low < 1.5:
-        low, high = (low + high - 1.5) / 2, (low + high + 1.5) / 2
+        low = high - 1.5
     return floor(low * 10) / 10, ceil(high * 10) / 10
 
 
@@ -79,17 +79,21 @@ def _grid(plane: _Plane, memory: str) -> list[Safe]:
     for value in _ticks(plane.x0, plane.x1):
         x = plane.x(value)
         drawn.append(el("line", x1=x, x2=x, y1=TOP, y2=bottom, class_="grid"))
-        drawn.append(el("text", q.count(value), x=x, y=bottom + 17, class_="tick", text_anchor="middle"))
+        drawn.append(el("text", _tick(value), x=x, y=bottom + 17, class_="tick", text_anchor="middle"))
     for value in _ticks(plane.y0, plane.y1):
         y = plane.y(value)
         drawn.append(el("line", x1=LEFT, x2=right, y1=y, y2=y, class_="grid"))
-        drawn.append(el("text", q.count(value), x=LEFT - 7, y=y + 4, class_="tick", text_anchor="end"))
+        drawn.append(el("text", _tick(value), x=LEFT - 7, y=y + 4, class_="tick", text_anchor="end"))
     middle = (TOP + bottom) / 2
     drawn.append(
         el("text", f"MACs per byte moved at {short(memory, 20)}", x=(LEFT + right) / 2, y=HEIGHT - 8, class_="axis")
     )
     drawn.append(el("text", "MACs per cycle", x=14, y=middle, class_="axis", transform=f"rotate(-90 14 {middle})"))
     return drawn
+
+
+def _tick(value: float) -> str:
+    return q.count(value) if value >= 1 else q.plain(value)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -73,17 +73,12 @@ def convolution(
     extents, axes = dict[str, int](), list[Axis]()
     for i, (out, kernel, data) in enumerate(zip(outputs, kernels, inputs)):
         reach = dilations[i] * (sizes[kernel] - 1) + 1
-        if data in sizes:
-            derived = (sizes[data] + lows[i] + highs[i] - reach) // strides[i] + 1
-            if derived < 1 or sizes.get(out, derived) != derived:
-                got = f"{out}={sizes[out]}" if out in sizes else f"{out}={derived}"
-                raise InputError(
-                    f"layer '{name}': {data}={sizes[data]} with kernel {kernel}={sizes[kernel]}, stride {strides[i]}, "
-                    f"dilation {dilations[i]}, padding {lows[i]}+{highs[i]} gives {derived} outputs, got {got}"
-                )
-            extents[out] = derived
-        else:
-            extents[out] = sizes[out]
+        extents[out] = sizes[out] if data not in sizes else (sizes[data] + lows[i] + highs[i] - reach) // strides[i] + 1
+        if extents[out] < 1 or sizes.get(out, extents[out]) != extents[out]:
+            raise InputError(
+                f"layer '{name}': {data}={sizes[data]} with kernel {kernel}={sizes[kernel]}, stride {strides[i]}, dilation "
+                f"{dilations[i]}, padding {lows[i]}+{highs[i]} gives {extents[out]} outputs; {out} is {sizes.get(out, 'free')}"
+            )
         span = strides[i] * (extents[out] - 1) + reach
         stored = sizes.get(data, span - lows[i] - highs[i])
         axes.append(_padded(name, ((out, strides[i]), (kernel, dilations[i])), span, lows[i], stored))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from tileloom.core.errors import InputError, did_you_mean
 from tileloom.workload.layers import DEFAULT_BITS, stored_elements
 from tileloom.workload.library import library_entry, library_names
+from tileloom.workload.library import list_networks as list_networks
 from tileloom.workload.network import Network
 from tileloom.workload.problem import Problem
 

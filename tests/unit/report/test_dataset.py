@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from report_cases import CHIP, LAYERS, answer, conv, network_result
+from report_cases import CHIP, LAYERS, answer, conv, mapping_for, network_result
 
 from tileloom.core.errors import InputError
+from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree
 from tileloom.report import Provenance, ReportData, extract, read_dataset, write_dataset
 from tileloom.report.data import DATASET_FILE
@@ -155,3 +156,19 @@ def test_infinite_bounds_do_not_reach_the_dataset() -> None:
     distinct = DistinctProblem(problem=problem, layers=("p",), count=1)
     data = extract(replace(network_result(), layers=(LayerResult(distinct, lost),)))
     assert data.layers[0].lower_bound == 0.0
+
+
+def test_a_cost_of_the_default_model_closes_too() -> None:
+    problem = conv("p", 16, 8, 14, 3)
+    mapping = mapping_for(problem)
+    cost = LoopnestModel().evaluate(problem, CHIP, mapping)
+    found = replace(answer(problem), mapping=mapping, cost=cost)
+    entry = LayerResult(DistinctProblem(problem=problem, layers=("p", "q"), count=2), found)
+    data = extract(replace(network_result(), layers=(entry,)))
+    layer = data.layers[0]
+    assert sum(layer.energy_by_component().values()) == pytest.approx(cost.energy_pj, rel=1e-12)
+    assert data.energy_pj == pytest.approx(2 * cost.energy_pj)
+    held = {(row.place, t.tensor): t.bits for row in layer.nest for t in row.tiles}
+    reserved = {(memory, tensor): bits for memory, tensor, _, bits in layer.occupied_bits}
+    assert reserved and all(held[key] == bits for key, bits in reserved.items())
+    assert "compute" in layer.text

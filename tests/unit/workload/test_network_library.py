@@ -55,6 +55,12 @@ def test_layers_and_how_many_differ(name, layers, distinct):
     assert (len(network.layers), len(network.problems)) == (layers, distinct)
 
 
+def test_the_documentation_lists_every_network():
+    page = (ROOT / "docs" / "workloads.md").read_text()
+    for name in library_names():
+        assert f"| {name} | {load_network(name).macs / 1e9:.4g} |" in page
+
+
 def test_entries_are_complete_and_small():
     for name, description in list_networks():
         entry = library_entry(name)

@@ -139,6 +139,9 @@ def test_einsum_of_one_operand_is_vector_work(tmp_path):
     [
         ("Conv", {"group": 2}, {"a": [1, 4, 5, 5], "b": [3, 2, 3, 3]}, "do not fit"),
         ("Conv", {"strides": [0, 1]}, {"a": [1, 2, 5, 5], "b": [3, 2, 3, 3]}, "strides"),
+        ("Conv", {"strides": 2}, {"a": [1, 2, 5, 5], "b": [3, 2, 3, 3]}, "attribute 'strides' is '2'; expected list"),
+        ("Conv", {"group": 0}, {"a": [1, 2, 5, 5], "b": [3, 2, 3, 3]}, "group=0 do not fit"),
+        ("ConvTranspose", {"output_padding": [-1, 0]}, {"a": [1, 2, 5, 5], "b": [2, 3, 3, 3]}, "output_padding"),
         ("Conv", {"pads": [-1, 0, 0, 0]}, {"a": [1, 2, 5, 5], "b": [3, 2, 3, 3]}, "none negative"),
         ("Conv", {}, {"a": [1, 2, 2, 2], "b": [3, 2, 3, 3]}, "gives 0 outputs"),
         ("Conv", {}, {"a": [1, 2, 2, 2, 2, 2], "b": [3, 2, 1, 1, 1, 1]}, "1 to 3 spatial axes"),

@@ -9,6 +9,8 @@ from onnx_models import model, saved
 from tileloom.core.errors import InputError
 from tileloom.workload.frontends.onnx import read_onnx
 from tileloom.workload.frontends.onnx_model import MAX_FILE_BYTES, element_bits
+from tileloom.workload.library import library_entry
+from tileloom.workload.network import Network
 
 
 def test_graph_edges_names_and_roles(tmp_path):
@@ -202,3 +204,19 @@ def test_large_inline_weights_are_dropped_before_shape_inference(tmp_path):
     assert network.layers[0].problem.macs == 3 * 100 * 90
     assert [t.role for t in network.layers[0].problem.inputs] == ["input", "weight"]
     assert network.layers[0].inputs == ("x",)
+
+
+def test_damaged_files_never_end_in_a_traceback(tmp_path):
+    whole = library_entry("gpt3-6.7b-decode").path.read_bytes()
+    path, outcomes = tmp_path / "damaged.onnx", set()
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        damaged = bytearray(whole)
+        for at in rng.integers(0, len(whole), size=1 + seed % 4):
+            damaged[at] = rng.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            outcomes.add(type(read_onnx(path, {"N": 1, "S": 5})))
+        except InputError:
+            outcomes.add(InputError)
+    assert outcomes == {Network, InputError}

@@ -36,9 +36,9 @@ def test_rows_no_output_reads_stay_allocated():
 
 def test_output_and_input_sizes_must_agree():
     assert conv2d("c", K=1, C=1, H=8, W=8, P=6, Q=6, R=3, S=3).extents["P"] == 6
-    with pytest.raises(InputError, match="gives 6 outputs, got P=7"):
+    with pytest.raises(InputError, match="gives 6 outputs; P is 7"):
         conv2d("c", K=1, C=1, H=8, W=8, P=7, Q=6, R=3, S=3)
-    with pytest.raises(InputError, match="gives -1 outputs"):
+    with pytest.raises(InputError, match="gives -1 outputs; P is free"):
         conv2d("c", K=1, C=1, H=3, W=3, R=5, S=5)
 
 

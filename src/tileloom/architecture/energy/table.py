@@ -137,7 +137,7 @@ class EnergyTable:
         high = [v for v in known if v > wanted]
         if not low or not high:
             raise InputError(
-                f"energy table '{self.name}' covers {what} {known[0]:g} to {known[-1]:g} {unit}, asked for {wanted:g}; "
+                f"energy table '{self.name}' covers {what} {known[0]:.12g} to {known[-1]:.12g} {unit}, asked for {wanted:.12g}; "
                 "it is not extrapolated: give energy_pj, or size_kib/width_bits inside the range and a `scale`"
             )
         return [max(low), min(high)]

@@ -21,9 +21,10 @@
   const sortTable = (column) => {
     const head = heads[column];
     const numeric = head.dataset.kind === "number";
-    const down = head.ariaSort === "none" ? numeric : head.ariaSort === "ascending";
-    heads.forEach((h) => { h.ariaSort = "none"; });
-    head.ariaSort = down ? "descending" : "ascending";
+    const sorted = head.getAttribute("aria-sort");
+    const down = sorted === "none" ? numeric : sorted === "ascending";
+    heads.forEach((h) => { h.setAttribute("aria-sort", "none"); });
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const rows = [...body.rows].sort((a, b) => {
       const x = value(a, column, numeric), y = value(b, column, numeric);
       const order = numeric ? x - y : x.localeCompare(y, "en", { numeric: true });

@@ -17,13 +17,14 @@ from tileloom.cost.base import Cost, CostModel, Profile
 from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, SearchResult, Status, value_of
+from tileloom.search.optimal.arrays import Ints
 from tileloom.search.optimal.build import build_mapping
 from tileloom.search.optimal.columns import Compiled, rank_groups
 from tileloom.search.optimal.compile import compile_template
 from tileloom.search.optimal.explain import explain, why_infeasible
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
-from tileloom.search.optimal.prepare import Ints, Prepared, prepare
+from tileloom.search.optimal.prepare import Prepared, prepare
 from tileloom.search.optimal.run import CODES, Outcome, root_value, run_front, run_scalar
 from tileloom.search.optimal.space import Setting, Template, setting_of, templates
 from tileloom.search.optimal.utilization import required_products
@@ -84,7 +85,6 @@ class _Job:
     templates_listed: int = 0
     space_size: int = 0
     options_before: int = 0
-    options_after: int = 0
     templates_equal: int = 0
 
     def prepare(self, *, energy: bool, time: bool, code: int) -> list[Prepared]:
@@ -92,16 +92,16 @@ class _Job:
         seen: set[object] = set()
         found = []
         for template in templates(self.setting):
-            self.templates_listed += 1
-            self.space_size += _chains(self.setting, template.allowed)
+            self.templates_listed += template.images
+            self.templates_equal += template.images - 1
+            self.space_size += template.images * _chains(self.setting, template.allowed)
             compiled = self.compile(template, energy=energy, time=time)
             if compiled.key in seen:
                 self.templates_equal += 1
                 continue
             seen.add(compiled.key)
             prepared = prepare(compiled, code, remainders=self.options.remainders)
-            self.options_before += sum(f.all_options for f in prepared.fronts)
-            self.options_after += len(prepared.table)
+            self.options_before += len(prepared.table)
             found.append(prepared)
         return found
 
@@ -206,7 +206,6 @@ class _Job:
                 templates=self.templates_listed,
                 equal=self.templates_equal,
                 before=self.options_before,
-                after=self.options_after,
             ),
         )
 

@@ -16,83 +16,116 @@ from tileloom.workload.problem import Tensor
 
 
 class Compiler:
-    """Builds the columns of one template. Use `compile_template`; the class only carries the tables being filled."""
+    """Builds the columns of one template. Use `compile_template`; the class only carries the tables being filled.
+
+    A set of (dim, slot) pairs is one integer: dim d owns the bits from `offset[d]`, one per slot where it may have a
+    loop. So "all loops above this hold" is a single mask over all dims.
+    """
 
     def __init__(self, setting: Setting, template: Template, groups: tuple[tuple[int, ...], ...]) -> None:
         self.setting, self.template, self.groups = setting, template, groups
-        self.columns: dict[tuple[Factor, ...], int] = {}
-        self.bits = [{slot: 1 << i for i, slot in enumerate(allowed)} for allowed in template.allowed]
-        self.full = [(1 << len(allowed)) - 1 for allowed in template.allowed]
+        self.columns: dict[tuple[int, tuple[Span, ...], int], int] = {}
         self.extents = [setting.problem.extents[d] for d in setting.dims]
-        slots = template.slots
-        self.temporal = [sum(b for s, b in bits.items() if slots[s].axis < 0) for bits in self.bits]
-        self.starts = [template.start(h) for h in range(len(template.holds) + 2)]
-        self.below_start = [[sum(b for s, b in bits.items() if s >= at) for at in self.starts] for bits in self.bits]
-        self.relevance = [[t.relevance(d) for d in setting.dims] for t in setting.tensors]
+        self.offset, self.dim_mask = [], []
+        starts = [template.start(h) for h in range(len(template.holds) + 2)]
+        self.below = [0] * len(starts)
+        self.on_axis = [0] * len(setting.axes)
+        self.temporal = 0
+        self.first_slot: dict[tuple[int, int], int] = {}
+        bit = 1
+        for d, allowed in enumerate(template.allowed):
+            self.offset.append(bit.bit_length() - 1)
+            self.dim_mask.append(((1 << len(allowed)) - 1) * bit)
+            for slot in allowed:
+                axis = template.slots[slot].axis
+                if axis < 0:
+                    self.temporal |= bit
+                else:
+                    self.on_axis[axis] |= bit
+                for hold, start in enumerate(starts):
+                    if slot >= start:
+                        self.below[hold] |= bit
+                    if slot == start:
+                        self.first_slot[d, hold] = bit
+                bit <<= 1
+        self.everything = bit - 1
+        self.relevant = [self._dims_mask(t, "relevant") for t in setting.tensors]
+        self.shared = [self._shared_slots(t) for t in setting.tensors]
+        index = {d: i for i, d in enumerate(setting.dims)}
+        self.axes = [[[(index[d], c) for d, c in axis.terms if d in index] for axis in t.axes] for t in setting.tensors]
 
-    def below(self, dim: int, hold: int) -> int:
-        """Mask of the dim's slots below hold number `hold` (0 = backing, n+1 = compute)."""
-        return self.below_start[dim][hold]
+    def _dims_mask(self, tensor: Tensor, relevance: str) -> int:
+        return sum(m for d, m in zip(self.setting.dims, self.dim_mask) if tensor.relevance(d) == relevance)
 
-    def axis_mask(self, dim: int, axis: int) -> int:
-        slots = self.template.slots
-        return sum(b for s, b in self.bits[dim].items() if slots[s].axis == axis)
+    def _shared_slots(self, tensor: Tensor) -> int:
+        """Spatial slots along which one transfer serves (or reduces) all instances, wherever they are."""
+        wires = sum(m for a, m in zip(self.setting.axes, self.on_axis) if a.axis.multicast.has(tensor))
+        return wires & self._dims_mask(tensor, "irrelevant")
 
-    def shared_mask(self, dim: int, tensor: int, parent: int, child: int) -> int:
-        """Spatial slots between two holds along which one transfer serves (or reduces) all instances."""
-        if self.relevance[tensor][dim] != "irrelevant":
-            return 0
-        between = self.below(dim, parent) & ~self.below(dim, child)
-        mask = 0
-        for slot, bit in self.bits[dim].items():
-            axis = self.template.slots[slot].axis
-            if bit & between and axis >= 0 and self.setting.axes[axis].axis.multicast.has(self.setting.tensors[tensor]):
-                mask |= bit
-        return mask
+    def trips(self, tensor: int, parent: int, child: int, kind: str, first: bool) -> int:
+        """The loops whose trips multiply a child's tile.
 
-    def footprint_factor(self, tensor: Tensor, at: list[int], trips: list[int]) -> tuple[float, int]:
-        """Column of footprint(extents = product of `at` masks) * product of `trips` masks; returns (constant, column)."""
-        index = {d: i for i, d in enumerate(self.setting.dims)}
-        masks = list(trips)
+        kind 'total': every loop above the child, shared spatial slots between parent and child left out;
+        'copies': every loop above it;  'parent': temporal loops above plus unshared spatial ones between, per parent
+        instance;  'child': temporal loops above, per child instance. first: temporal loops only over dims that move
+        the tensor alone, i.e. visits that see an element for the first time.
+        """
+        above = self.everything & ~self.below[child]
+        time = above & self.temporal & (self.relevant[tensor] if first else -1)
+        space = above & ~self.temporal
+        if kind == "child":
+            return time
+        if kind == "parent":
+            space &= self.below[parent]
+        if kind != "copies":
+            space &= ~(self.shared[tensor] & self.below[parent])
+        return time | space
+
+    def footprint(self, tensor: int, at: int, trips: int = 0) -> tuple[float, int]:
+        """Column of the tensor's footprint (extents: products over `at`) times the `trips`; (constant, column)."""
         spans: list[Span] = []
         whole = 1.0
-        for axis in tensor.axes:
-            terms = tuple(sorted((index[d], c, at[index[d]]) for d, c in axis.terms if d in index and at[index[d]]))
-            if len(terms) == 1 and terms[0][1] == 1 and not masks[terms[0][0]] & terms[0][2]:
-                masks[terms[0][0]] |= terms[0][2]
-            elif all(mask == self.full[d] for d, _, mask in terms):
+        for axis in self.axes[tensor]:
+            terms = tuple((d, c, at & self.dim_mask[d]) for d, c in axis if at & self.dim_mask[d])
+            if len(terms) == 1 and terms[0][1] == 1 and not trips & terms[0][2]:
+                trips |= terms[0][2]
+            elif all(mask == self.dim_mask[d] for d, _, mask in terms):
                 whole *= 1 + sum(c * (self.extents[d] - 1) for d, c, _ in terms)
             else:
-                spans.append(terms)
-        constant, at_column = self.column(masks, spans)
-        return constant * whole, at_column
+                spans.append(tuple(sorted(terms)))
+        constant, column = self.column(trips, tuple(sorted(spans)))
+        return constant * whole, column
 
-    def column(self, masks: list[int], spans: list[Span], uses: dict[int, int] | None = None) -> tuple[float, int]:
+    def column(self, mask: int, spans: tuple[Span, ...] = (), uses: int = 0) -> tuple[float, int]:
+        """A dim all of whose slots are in the mask contributes its extent: that goes into the constant."""
         constant = 1.0
-        for d, mask in enumerate(masks):
-            if mask == self.full[d] and mask:
+        for d, own in enumerate(self.dim_mask):
+            if mask & own == own:
                 constant *= self.extents[d]
-                masks[d] = 0
-        factors = []
-        for group in self.groups:
-            local = {d: i for i, d in enumerate(group)}
-            own = tuple(sorted(tuple((local[d], c, m) for d, c, m in s) for s in spans if s[0][0] in local))
-            use = tuple((local[d], m) for d, m in (uses or {}).items() if d in local and m)
-            factors.append(Factor(tuple(masks[d] for d in group), own, use))
-        key = tuple(factors)
-        return constant, self.columns.setdefault(key, len(self.columns))
+                mask &= ~own
+        return constant, self.columns.setdefault((mask, spans, uses), len(self.columns))
 
-    def extents_at(self, hold: int) -> list[int]:
-        return [self.below(d, hold) for d in range(len(self.extents))]
-
-    def reserved_at(self, hold: int) -> list[int]:
+    def reserved_at(self, hold: int) -> int:
         """Extents of the tile that must be reserved: the halo dim whose loop comes first has already been divided."""
-        at = self.extents_at(hold)
         halo = self.template.first_halo[hold - 1]
-        if halo >= 0:
-            slot = next(s for s in self.bits[halo] if s == self.starts[hold])
-            at[halo] &= ~self.bits[halo][slot]
-        return at
+        return self.below[hold] & ~(self.first_slot[halo, hold] if halo >= 0 else 0)
+
+    def factors(self) -> tuple[tuple[Factor, ...], ...]:
+        """Every column split into one factor per group, in the group's own numbering."""
+        return tuple(
+            tuple(self._factor(group, mask, spans, uses) for group in self.groups) for mask, spans, uses in self.columns
+        )
+
+    def _factor(self, group: tuple[int, ...], mask: int, spans: tuple[Span, ...], uses: int) -> Factor:
+        def own(d: int, bits: int) -> int:
+            return (bits & self.dim_mask[d]) >> self.offset[d]
+
+        local = {d: i for i, d in enumerate(group)}
+        inside = tuple(
+            tuple((local[d], c, own(d, bits)) for d, c, bits in span) for span in spans if span[0][0] in local
+        )
+        used = tuple((i, own(d, uses)) for d, i in local.items() if own(d, uses))
+        return Factor(tuple(own(d, mask) for d in group), inside, used)
 
 
 def shape_of(setting: Setting, template: Template, group: tuple[int, ...]) -> GroupShape:
@@ -117,8 +150,7 @@ def compile_template(
 ) -> Compiled:
     """lower: per axis index, (least product of trips, exact) that the search must reach (minimum utilisation)."""
     compiler = Compiler(setting, template, groups)
-    dims = range(len(setting.dims))
-    _, one = compiler.column([0] * len(dims), [])
+    _, one = compiler.column(0)
     leaks = any(n.leakage_pj_per_cycle for n in setting.architecture.nodes if hasattr(n, "leakage_pj_per_cycle"))
     energy = Sum()
     busy: dict[tuple[int, str], Sum] = {}
@@ -128,7 +160,7 @@ def compile_template(
     rows = list(busy.values())
     if (time_matters or leaks) and not isinf(setting.compute.ops_per_cycle):
         steps = Sum()
-        steps.add(1.0 / setting.compute.ops_per_cycle, compiler.column(list(compiler.temporal), []))
+        steps.add(1.0 / setting.compute.ops_per_cycle, compiler.column(compiler.temporal))
         rows.append(steps)
     limits = [*_capacity_limits(compiler), *_axis_limits(compiler, lower)]
     equal = {t.minus_at for s in (energy, *rows) for t in s.terms() if t.minus_at >= 0}
@@ -138,7 +170,7 @@ def compile_template(
         template=template,
         groups=groups,
         shapes=tuple(shape_of(setting, template, g) for g in groups),
-        columns=tuple(compiler.columns),
+        columns=compiler.factors(),
         energy=energy.terms(),
         energy_offset=energy.offset,
         busy=tuple(s.terms() for s in rows),
@@ -175,31 +207,6 @@ def _add_traffic(
             _add_time(compiler, tensor_index, parent, child, memory_index, inner_index, one, busy)
 
 
-def _trips(compiler: Compiler, tensor: int, parent: int, child: int, kind: str, first: bool) -> list[int]:
-    """Masks of the trips that multiply a child's tile.
-
-    kind 'total': every loop above the child, shared spatial slots between parent and child left out;
-    'copies': every loop above it;  'parent': temporal loops above plus unshared spatial ones between, per parent
-    instance;  'child': temporal loops above, per child instance. first: temporal loops only over dims that move the
-    tensor alone, i.e. visits that see an element for the first time.
-    """
-    masks = []
-    for d in range(len(compiler.extents)):
-        above = compiler.full[d] & ~compiler.below(d, child)
-        time = above & compiler.temporal[d]
-        if first and compiler.relevance[tensor][d] != "relevant":
-            time = 0
-        space = above & ~compiler.temporal[d]
-        if kind == "child":
-            space = 0
-        elif kind == "parent":
-            space &= compiler.below(d, parent)
-        if kind in ("total", "parent"):
-            space &= ~compiler.shared_mask(d, tensor, parent, child)
-        masks.append(time | space)
-    return masks
-
-
 def _add_energy(
     compiler: Compiler,
     tensor_index: int,
@@ -211,10 +218,10 @@ def _add_energy(
     energy: Sum,
 ) -> None:
     tensor = compiler.setting.tensors[tensor_index]
-    at = compiler.extents_at(child)
+    at = compiler.below[child]
 
     def column(kind: str, first: bool = False) -> tuple[float, int]:
-        return compiler.footprint_factor(tensor, at, _trips(compiler, tensor_index, parent, child, kind, first))
+        return compiler.footprint(tensor_index, at, compiler.trips(tensor_index, parent, child, kind, first))
 
     memory = compiler.setting.memories[memory_index]
     bits = memory.bits_of(tensor)
@@ -253,10 +260,10 @@ def _add_time(
     busy: dict[tuple[int, str], Sum],
 ) -> None:
     tensor = compiler.setting.tensors[tensor_index]
-    at = compiler.extents_at(child)
+    at = compiler.below[child]
 
     def column(kind: str, first: bool = False) -> tuple[float, int]:
-        return compiler.footprint_factor(tensor, at, _trips(compiler, tensor_index, parent, child, kind, first))
+        return compiler.footprint(tensor_index, at, compiler.trips(tensor_index, parent, child, kind, first))
 
     def add(index: int, action: str, kind: str, minus_first: bool) -> None:
         memory = compiler.setting.memories[index]
@@ -289,12 +296,10 @@ def _capacity_limits(compiler: Compiler) -> list[Limit]:
         for hold in range(1, len(holds) + 1) if index else ():
             if holds[hold - 1][0] == index:
                 tensor = setting.tensors[holds[hold - 1][1]]
-                constant, at = compiler.footprint_factor(
-                    tensor, compiler.reserved_at(hold), [0] * len(compiler.extents)
-                )
+                constant, at = compiler.footprint(holds[hold - 1][1], compiler.reserved_at(hold))
                 occupied.append((tensor, constant * memory.bits_of(tensor) * memory.buffers, at))
         if index == 0:
-            _, one = compiler.column([0] * len(compiler.extents), [])
+            _, one = compiler.column(0)
             occupied = [
                 (t, float(setting.problem.size(t.name) * memory.bits_of(t) * memory.buffers), one)
                 for t in setting.tensors
@@ -316,13 +321,12 @@ def _parts(memory: Memory) -> list[tuple[str, Callable[[Tensor], bool] | None, i
 def _axis_limits(compiler: Compiler, lower: dict[int, tuple[float, bool]]) -> list[Limit]:
     found = []
     for index, spatial in enumerate(compiler.setting.axes):
-        masks = [compiler.axis_mask(d, index) for d in range(len(compiler.extents))]
+        mask = compiler.on_axis[index]
         name = f"{spatial.fanout.name}.{spatial.axis.name}"
         low = lower.get(index, (0.0, False))[0]
-        constant, at = compiler.column(list(masks), [])
+        constant, at = compiler.column(mask)
         found.append(Limit(f"size of {name}", ((constant, at),), high=float(spatial.axis.size), low=low))
         if spatial.axis.max_dims is not None:
-            uses = dict(enumerate(masks))
-            constant, at = compiler.column([0] * len(masks), [], uses)
+            constant, at = compiler.column(0, uses=mask)
             found.append(Limit(f"dims on {name}", ((constant, at),), high=2.0**spatial.axis.max_dims))
     return found

@@ -7,7 +7,7 @@ from tileloom.search.optimal.run import Outcome
 from tileloom.search.optimal.space import Setting
 
 
-def explain(outcome: Outcome, *, templates: int, equal: int, before: int, after: int) -> tuple[tuple[str, int], ...]:
+def explain(outcome: Outcome, *, templates: int, equal: int, before: int) -> tuple[tuple[str, int], ...]:
     """(what, count) pairs in the order in which the search prunes."""
     nodes, by_bound, by_limit, evaluated, _ = (int(c) for c in outcome.counts)
     return (
@@ -15,7 +15,7 @@ def explain(outcome: Outcome, *, templates: int, equal: int, before: int, after:
         ("templates left out as mirror images of others", equal),
         ("templates left out by their bound", outcome.templates_cut),
         ("tile chains per group, summed over templates", before),
-        ("tile chains left after the Pareto filter", after),
+        ("tile chains left after bounds, limits and the Pareto filter", outcome.options_left),
         ("search nodes", nodes),
         ("tile chains cut by a bound", by_bound),
         ("tile chains cut by a capacity or an array size", by_limit),

@@ -49,13 +49,13 @@ def pareto_rows(values, equal):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _form(low, high, start, end, plus, plus_at, minus, minus_at, offset):
-    """Lower bound of offset + sum max(0, plus * column - minus * column) given column bounds."""
-    total = offset
-    for i in range(start, end):
-        part = plus[i] * low[plus_at[i]]
-        if minus_at[i] >= 0:
-            part -= minus[i] * high[minus_at[i]]
+def _form(low, high, index, cost):
+    """Lower bound of one sum of `cost`: offset + sum max(0, plus * column - minus * column), given column bounds."""
+    total = cost.offsets[index]
+    for i in range(cost.forms[index], cost.forms[index + 1]):
+        part = cost.plus[i] * low[cost.plus_at[i]]
+        if cost.minus_at[i] >= 0:
+            part -= cost.minus[i] * high[cost.minus_at[i]]
             if part < 0.0:
                 part = 0.0
         total += part
@@ -63,27 +63,25 @@ def _form(low, high, start, end, plus, plus_at, minus, minus_at, offset):
 
 
 @njit(cache=True, nogil=True)
-def bound(low, high, forms, plus, plus_at, minus, minus_at, offsets, leakage, objective, energy_stop):
+def bound(low, high, cost, objective, energy_stop):
     """Least (energy, cycles) compatible with column bounds `low` <= column <= `high`.
 
-    forms      int64[1 + components + 1]: terms of energy, then of each component's busy time, as ranges
-    offsets    float64[1 + components]
+    cost       CostArrays: sum 0 is energy, the others are the components' busy times
     objective  ENERGY skips nothing that energy needs, LATENCY skips energy; what is skipped is returned as 0
     energy_stop  with ENERGY, cycles are not computed once energy reaches this
     """
-    components = forms.shape[0] - 2
     energy = 0.0
     cycles = 0.0
     if objective != LATENCY:
-        energy = _form(low, high, forms[0], forms[1], plus, plus_at, minus, minus_at, offsets[0])
+        energy = _form(low, high, 0, cost)
         if objective == ENERGY and energy >= energy_stop:
             return energy, cycles
-    for c in range(components):
-        busy = _form(low, high, forms[c + 1], forms[c + 2], plus, plus_at, minus, minus_at, offsets[c + 1])
+    for component in range(1, cost.offsets.shape[0]):
+        busy = _form(low, high, component, cost)
         if busy > cycles:
             cycles = busy
     if objective != LATENCY:
-        energy += leakage * cycles
+        energy += cost.leakage * cycles
     return energy, cycles
 
 
@@ -140,14 +138,15 @@ def insert_point(energy, cycles, archive, owners, size):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _feasible(low, high, limit_forms, limit_coefficient, limit_at, limit_low, limit_high):
-    for i in range(limit_low.shape[0]):
+def _feasible(low, high, limits):
+    """Whether column values between the bounds can meet every limit."""
+    for i in range(limits.low.shape[0]):
         least = 0.0
         most = 0.0
-        for k in range(limit_forms[i], limit_forms[i + 1]):
-            least += limit_coefficient[k] * low[limit_at[k]]
-            most += limit_coefficient[k] * high[limit_at[k]]
-        if least > limit_high[i] or most < limit_low[i]:
+        for k in range(limits.forms[i], limits.forms[i + 1]):
+            least += limits.coefficient[k] * low[limits.at[k]]
+            most += limits.coefficient[k] * high[limits.at[k]]
+        if least > limits.high[i] or most < limits.low[i]:
             return False
     return True
 
@@ -182,6 +181,128 @@ def _rest(prefix, group, is_open, least, most, base_low, base_high):
 
 
 @njit(cache=True, nogil=True)
+def filter_options(
+    table, starts, prefix, is_open, rows, alive, bounds, cost, limits, goal, best, archive, size, counts
+):
+    """Drop options of the open groups that cannot be part of a feasible mapping better than `best`.
+
+    prefix  float64[columns]: product of the decided groups' columns;  rows: int64[options], the surviving rows of
+    group g at rows[starts[g] : starts[g] + alive[g]], updated in place as are alive and bounds (objective per option)
+    goal    Goal;  counts: see search
+    Returns (False if a group has no option left, least bound that was cut).
+    """
+    groups = starts.shape[0] - 1
+    columns = table.shape[1]
+    least = np.ones((groups, columns))
+    most = np.ones((groups, columns))
+    base_low = np.empty(columns)
+    base_high = np.empty(columns)
+    low = np.empty(columns)
+    high = np.empty(columns)
+    cut_bound = np.inf
+    for g in range(groups):
+        if is_open[g]:
+            _extremes(table, rows[starts[g] : starts[g + 1]], alive[g], least[g], most[g])
+    computed = EDP if goal.objective == LATENCY and goal.energy_limit < np.inf else goal.objective
+    stop = best * goal.slack if goal.objective == ENERGY and goal.cycle_limit == np.inf else np.inf
+    for _ in range(SWEEPS):
+        changed = False
+        for g in range(groups):
+            if not is_open[g]:
+                continue
+            _rest(prefix, g, is_open, least, most, base_low, base_high)
+            own = rows[starts[g] : starts[g + 1]]
+            kept = 0
+            for k in range(alive[g]):
+                row = own[k]
+                for j in range(columns):
+                    low[j] = base_low[j] * table[row, j]
+                    high[j] = base_high[j] * table[row, j]
+                if not _feasible(low, high, limits):
+                    counts[2] += 1
+                    continue
+                energy, cycles = bound(low, high, cost, computed, stop)
+                value = value_of(energy, cycles, goal.objective)
+                if energy > goal.energy_limit or cycles > goal.cycle_limit:
+                    counts[1] += 1
+                    continue
+                if goal.objective == FRONT:
+                    if is_dominated(energy, cycles, archive, size, goal.slack):
+                        counts[1] += 1
+                        continue
+                elif value >= goal.slack * best:
+                    counts[1] += 1
+                    if value < cut_bound:
+                        cut_bound = value
+                    continue
+                own[kept] = row
+                bounds[starts[g] + kept] = value
+                kept += 1
+            if kept == 0:
+                return False, cut_bound
+            if kept < alive[g]:
+                changed = True
+                alive[g] = kept
+                _extremes(table, own, kept, least[g], most[g])
+        if not changed:
+            break
+    return True, cut_bound
+
+
+@njit(cache=True, nogil=True)
+def _last_group(
+    table,
+    starts,
+    prefix,
+    group,
+    rows,
+    alive,
+    chosen,
+    best,
+    best_rows,
+    cost,
+    limits,
+    goal,
+    archive,
+    owners,
+    size,
+    counts,
+):
+    """All other groups are decided: evaluate every option of `group`; returns (best, archive size)."""
+    columns = table.shape[1]
+    values = np.empty(columns)
+    computed = EDP if goal.objective == LATENCY and goal.energy_limit < np.inf else goal.objective
+    for k in range(alive[group]):
+        row = rows[starts[group] + k]
+        for j in range(columns):
+            values[j] = prefix[j] * table[row, j]
+        if not _feasible(values, values, limits):
+            counts[2] += 1
+            continue
+        counts[3] += 1
+        stop = best if goal.objective == ENERGY and goal.cycle_limit == np.inf else np.inf
+        energy, cycles = bound(values, values, cost, computed, stop)
+        if energy > goal.energy_limit or cycles > goal.cycle_limit:
+            continue
+        chosen[group] = row
+        if goal.objective == FRONT:
+            if is_dominated(energy, cycles, archive, size, 1.0):
+                continue
+            if size == archive.shape[0]:
+                counts[4] = 1
+                continue
+            at, size = insert_point(energy, cycles, archive, owners, size)
+            owners[at, 0] = goal.template
+            owners[at, 1 : 1 + chosen.shape[0]] = chosen
+        else:
+            value = value_of(energy, cycles, goal.objective)
+            if value < best:
+                best = value
+                best_rows[:] = chosen
+    return best, size
+
+
+@njit(cache=True, nogil=True)
 def _sort_by(keys, rows, count):
     """Stable: rows[:count] and keys[:count] in ascending order of keys."""
     order = np.argsort(keys[:count], kind="mergesort")
@@ -193,199 +314,97 @@ def _sort_by(keys, rows, count):
 
 
 @njit(cache=True, nogil=True)
-def _open_below(depth, group, row, table, starts, prefix, is_open, alive, alive_count):
+def _open_below(depth, group, row, table, starts, prefix, is_open, rows, alive):
     """State of the node below `depth` when `group` takes `row`."""
     below = depth + 1
     for j in range(table.shape[1]):
         prefix[below, j] = prefix[depth, j] * table[row, j]
     for h in range(is_open.shape[1]):
         is_open[below, h] = is_open[depth, h] and h != group
-        alive_count[below, h] = alive_count[depth, h]
+        alive[below, h] = alive[depth, h]
         if is_open[below, h]:
-            for i in range(alive_count[depth, h]):
-                alive[below, starts[h] + i] = alive[depth, starts[h] + i]
+            for i in range(alive[depth, h]):
+                rows[below, starts[h] + i] = rows[depth, starts[h] + i]
 
 
 @njit(cache=True, nogil=True)
-def search(
-    table,
-    starts,
-    forms,
-    plus,
-    plus_at,
-    minus,
-    minus_at,
-    offsets,
-    leakage,
-    limit_forms,
-    limit_coefficient,
-    limit_at,
-    limit_low,
-    limit_high,
-    objective,
-    incumbent,
-    energy_limit,
-    cycle_limit,
-    slack,
-    node_limit,
-    archive,
-    owners,
-    archive_size,
-    template,
-):
+def search(table, starts, cost, limits, goal, incumbent, archive, owners, archive_size):
     """Best option per group for one template, if it costs less than `incumbent`; with FRONT, fills the archive.
 
     table   float64[all options, columns]: the groups' factors below one another;  starts: int64[groups + 1]
-    energy_limit, cycle_limit   mappings above either are out (the other objective's value, for tie-breaking)
-    slack   1 - gap: a branch is cut when its bound >= slack * incumbent
     archive, owners   float64[capacity, 2] and int64[capacity, 1 + groups] (template, rows), used with FRONT only
     Returns (value, rows[groups] or -1, least bound that was cut, archive size, counts), counts = (nodes, options cut
     by bound, options cut by a limit, complete mappings evaluated, 1 if node_limit or a full archive ended the search).
     """
-    # A limit on the other objective needs both to be computed.
-    computed = EDP if objective == LATENCY and energy_limit < np.inf else objective
     groups = starts.shape[0] - 1
-    columns = table.shape[1]
-    best_rows = np.full(groups, -1, dtype=np.int64)
+    total = table.shape[0]
     best = incumbent
+    best_rows = np.full(groups, -1, dtype=np.int64)
     cut_bound = np.inf
     counts = np.zeros(5, dtype=np.int64)
-
-    total = table.shape[0]
-    alive = np.empty((groups + 1, total), dtype=np.int64)
-    alive_count = np.zeros((groups + 1, groups), dtype=np.int64)
-    least = np.ones((groups, columns))
-    most = np.ones((groups, columns))
-    prefix = np.ones((groups + 1, columns))
+    # One row per depth: at depth d, d groups are decided.
+    rows = np.empty((groups + 1, total), dtype=np.int64)
+    alive = np.zeros((groups + 1, groups), dtype=np.int64)
+    prefix = np.ones((groups + 1, table.shape[1]))
     is_open = np.ones((groups + 1, groups), dtype=np.bool_)
+    bounds = np.empty((groups + 1, total))
     branch_group = np.full(groups + 1, -1, dtype=np.int64)
-    branch_bounds = np.empty((groups + 1, total))
     branch_next = np.zeros(groups + 1, dtype=np.int64)
     chosen = np.full(groups, -1, dtype=np.int64)
-    base_low = np.empty(columns)
-    base_high = np.empty(columns)
-    low = np.empty(columns)
-    high = np.empty(columns)
-    bounds = np.empty(total)
-
+    rows[0] = np.arange(total)
     for g in range(groups):
-        for i in range(starts[g], starts[g + 1]):
-            alive[0, i] = i
-        alive_count[0, g] = starts[g + 1] - starts[g]
+        alive[0, g] = starts[g + 1] - starts[g]
 
     depth = 0
     fresh = True
     while depth >= 0:
         if fresh:
-            # A new node: drop options that cannot be part of anything better, then choose the group to branch on.
             fresh = False
             counts[0] += 1
-            if node_limit > 0 and counts[0] > node_limit:
+            if goal.node_limit > 0 and counts[0] > goal.node_limit:
                 counts[4] = 1
                 break
-            open_groups = 0
-            for g in range(groups):
-                if is_open[depth, g]:
-                    open_groups += 1
-                    rows = alive[depth, starts[g] : starts[g + 1]]
-                    _extremes(table, rows, alive_count[depth, g], least[g], most[g])
-            stop = best if objective == ENERGY and cycle_limit == np.inf else np.inf
-            dead = False
-            for _ in range(SWEEPS):
-                changed = False
-                for g in range(groups):
-                    if dead or not is_open[depth, g]:
-                        continue
-                    _rest(prefix[depth], g, is_open[depth], least, most, base_low, base_high)
-                    rows = alive[depth, starts[g] : starts[g + 1]]
-                    kept = 0
-                    for k in range(alive_count[depth, g]):
-                        row = rows[k]
-                        for j in range(columns):
-                            low[j] = base_low[j] * table[row, j]
-                            high[j] = base_high[j] * table[row, j]
-                        if not _feasible(low, high, limit_forms, limit_coefficient, limit_at, limit_low, limit_high):
-                            counts[2] += 1
-                            continue
-                        energy, cycles = bound(
-                            low, high, forms, plus, plus_at, minus, minus_at, offsets, leakage, computed, stop
-                        )
-                        if energy > energy_limit or cycles > cycle_limit:
-                            counts[1] += 1
-                            continue
-                        value = value_of(energy, cycles, objective)
-                        if open_groups == 1:
-                            # Every other group is decided, so the bound is the cost of a complete mapping.
-                            counts[3] += 1
-                            if objective == FRONT:
-                                if is_dominated(energy, cycles, archive, archive_size, 1.0):
-                                    continue
-                                if archive_size == archive.shape[0]:
-                                    counts[4] = 1
-                                    continue
-                                at, archive_size = insert_point(energy, cycles, archive, owners, archive_size)
-                                owners[at, 0] = template
-                                for h in range(groups):
-                                    owners[at, 1 + h] = chosen[h]
-                                owners[at, 1 + g] = row
-                            elif value < best:
-                                best = value
-                                stop = best if objective == ENERGY and cycle_limit == np.inf else np.inf
-                                for h in range(groups):
-                                    best_rows[h] = chosen[h]
-                                best_rows[g] = row
-                            continue
-                        if objective == FRONT:
-                            if is_dominated(energy, cycles, archive, archive_size, slack):
-                                counts[1] += 1
-                                continue
-                        elif value >= slack * best:
-                            counts[1] += 1
-                            if value < cut_bound:
-                                cut_bound = value
-                            continue
-                        rows[kept] = row
-                        bounds[starts[g] + kept] = value
-                        kept += 1
-                    if open_groups == 1 or kept == 0:
-                        dead = True
-                    elif kept < alive_count[depth, g]:
-                        changed = True
-                        alive_count[depth, g] = kept
-                        _extremes(table, rows, kept, least[g], most[g])
-                if dead or not changed:
-                    break
-            if dead:
+            if depth == groups - 1:
+                last = np.argmax(is_open[depth])
+                best, archive_size = _last_group(
+                    table, starts, prefix[depth], last, rows[depth], alive[depth], chosen, best, best_rows,
+                    cost, limits, goal, archive, owners, archive_size, counts,
+                )  # fmt: skip
+                depth -= 1
+                continue
+            possible, cut = filter_options(
+                table, starts, prefix[depth], is_open[depth], rows[depth], alive[depth], bounds[depth],
+                cost, limits, goal, best, archive, archive_size, counts,
+            )  # fmt: skip
+            cut_bound = min(cut_bound, cut)
+            if not possible:
                 depth -= 1
                 continue
             # Fewest options first; best bound first among them.
             g = -1
             for h in range(groups):
-                if is_open[depth, h] and (g < 0 or alive_count[depth, h] < alive_count[depth, g]):
+                if is_open[depth, h] and (g < 0 or alive[depth, h] < alive[depth, g]):
                     g = h
             branch_group[depth] = g
             branch_next[depth] = 0
-            count = alive_count[depth, g]
-            _sort_by(bounds[starts[g] : starts[g] + count], alive[depth, starts[g] : starts[g] + count], count)
-            branch_bounds[depth, starts[g] : starts[g] + count] = bounds[starts[g] : starts[g] + count]
+            _sort_by(bounds[depth, starts[g] :], rows[depth, starts[g] :], alive[depth, g])
 
         g = branch_group[depth]
         k = branch_next[depth]
-        if k >= alive_count[depth, g]:
+        if k >= alive[depth, g]:
             depth -= 1
             continue
-        value = branch_bounds[depth, starts[g] + k]
-        if objective != FRONT and value >= slack * best:
+        value = bounds[depth, starts[g] + k]
+        if goal.objective != FRONT and value >= goal.slack * best:
             # Sorted by bound: all that follow are cut as well.
-            if value < cut_bound:
-                cut_bound = value
-            counts[1] += alive_count[depth, g] - k
+            cut_bound = min(cut_bound, value)
+            counts[1] += alive[depth, g] - k
             depth -= 1
             continue
         branch_next[depth] = k + 1
-        row = alive[depth, starts[g] + k]
+        row = rows[depth, starts[g] + k]
         chosen[g] = row
-        _open_below(depth, g, row, table, starts, prefix, is_open, alive, alive_count)
+        _open_below(depth, g, row, table, starts, prefix, is_open, rows, alive)
         depth += 1
         fresh = True
     return best, best_rows, cut_bound, archive_size, counts

@@ -1,4 +1,4 @@
-"""Option tables: every tile chain of a rank group's dims over its slots, and the Pareto-optimal ones among them.
+"""Option tables: every tile chain of a rank group's dims over its slots, and the Pareto filter over them.
 
 Tables depend on the group's shape and factors only - not on energies, throughputs or capacities - and are cached, so
 templates, layers and design points that agree on them share the work.
@@ -25,13 +25,12 @@ NO_CAP = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
-class Front:
+class Options:
     """tiles: int64[options, slots of the first dim, then of the second, ...], the extent below each slot;
-    values: float64[options, factors]; all_options: chains before the Pareto filter."""
+    values: float64[options, factors]."""
 
     tiles: NDArray[np.int64]
     values: NDArray[np.float64]
-    all_options: int
 
 
 def count_chains(extent: int, slots: int) -> int:
@@ -196,14 +195,18 @@ class _Values:
 
 
 @lru_cache(maxsize=65536)
-def group_front(shape: GroupShape, factors: tuple[Factor, ...], equal: frozenset[int], remainders: int = 0) -> Front:
-    """Options not dominated in `factors` (less is better; on those in `equal` a dominating option must agree)."""
+def group_options(shape: GroupShape, factors: tuple[Factor, ...], remainders: int = 0) -> Options:
+    """Every tile chain of the group with the values of the given factors."""
     tiles = group_tiles(shape, remainders)
     of = _Values(shape, tiles).of
     values = np.empty((len(tiles), len(factors)))
     for j, factor in enumerate(factors):
         values[:, j] = of(factor)
-    same = np.array([j in equal for j in range(len(factors))], dtype=np.bool_)
-    order = np.argsort(np.log(values).sum(axis=1), kind="stable") if factors else np.arange(len(tiles))
-    kept = order[pareto_rows(np.ascontiguousarray(values[order]), same)]
-    return Front(np.ascontiguousarray(tiles[kept]), np.ascontiguousarray(values[kept]), len(tiles))
+    return Options(tiles, values)
+
+
+def pareto(values: NDArray[np.float64], equal: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Rows not dominated (less is better; on the columns in `equal` a dominating row must agree), ascending."""
+    order = np.argsort(np.log(values).sum(axis=1), kind="stable")
+    kept: NDArray[np.int64] = np.sort(order[pareto_rows(np.ascontiguousarray(values[order]), equal)])
+    return kept

@@ -5,52 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tileloom.search.optimal.arrays import CostArrays, Floats, Goal, Ints, LimitArrays
 from tileloom.search.optimal.columns import Compiled
-from tileloom.search.optimal.kernels import bound
-from tileloom.search.optimal.options import Front, group_front
+from tileloom.search.optimal.kernels import bound, filter_options
+from tileloom.search.optimal.options import Options, group_options, pareto
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-class CostArrays(NamedTuple):
-    """Energy and busy times as sums of terms; field meanings as in kernels.bound."""
-
-    forms: Ints
-    plus: Floats
-    plus_at: Ints
-    minus: Floats
-    minus_at: Ints
-    offsets: Floats
-    leakage: float
-
-
-class LimitArrays(NamedTuple):
-    """low <= sum of coefficient * column <= high, row i in limit_forms[i]..limit_forms[i + 1]."""
-
-    forms: Ints
-    coefficient: Floats
-    at: Ints
-    low: Floats
-    high: Floats
+NO_POINTS = np.empty((0, 2))
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """table: float64[options of all groups, columns], the groups' fronts below one another; starts: int64[groups + 1].
+    """table: float64[options of all groups, columns], the groups' options below one another; starts: int64[groups + 1].
 
+    distinct     per group, a column for each distinct factor, and whether a dominating option must agree on it
     root_energy, root_cycles   bounds of every mapping of the template (0 where the objective does not need them)
     """
 
     compiled: Compiled
-    fronts: tuple[Front, ...]
+    options: tuple[Options, ...]
     table: Floats
     starts: Ints
+    distinct: tuple[tuple[Ints, NDArray[np.bool_]], ...]
     cost: CostArrays
     limits: LimitArrays
     root_energy: float
@@ -61,7 +40,7 @@ class Prepared:
         allowed = self.compiled.template.allowed
         tiles: list[list[int]] = [[] for _ in allowed]
         for g, dims in enumerate(self.compiled.groups):
-            row = self.fronts[g].tiles[rows[g] - self.starts[g]]
+            row = self.options[g].tiles[rows[g] - self.starts[g]]
             at = 0
             for d in dims:
                 tiles[d] = [int(v) for v in row[at : at + len(allowed[d])]]
@@ -69,16 +48,51 @@ class Prepared:
         return tiles
 
 
+@dataclass(frozen=True)
+class Narrowed:
+    """The options that a search still has to look at: rows of Prepared.table, as a table of their own."""
+
+    table: Floats
+    starts: Ints
+    rows: Ints
+
+
+def narrow(prepared: Prepared, goal: Goal, best: float, counts: Ints) -> tuple[Narrowed | None, float]:
+    """Filter by bounds and limits first, then by dominance (which is dearer); (None, least bound cut) if nothing is left.
+
+    counts   the search's counters, updated
+    """
+    rows = np.arange(len(prepared.table), dtype=np.int64)
+    groups = len(prepared.starts) - 1
+    alive = np.diff(prepared.starts)
+    possible, cut = filter_options(
+        prepared.table, prepared.starts, np.ones(prepared.table.shape[1]), np.ones(groups, dtype=np.bool_), rows, alive,
+        np.empty(len(rows)), prepared.cost, prepared.limits, goal, best, NO_POINTS, 0, counts,
+    )  # fmt: skip
+    if not possible:
+        return None, float(cut)
+    kept = []
+    for g, (columns, equal) in enumerate(prepared.distinct):
+        own = rows[prepared.starts[g] : prepared.starts[g] + alive[g]]
+        kept.append(own[pareto(prepared.table[own][:, columns], equal)])
+    chosen = np.concatenate(kept)
+    narrowed = Narrowed(np.ascontiguousarray(prepared.table[chosen]), _ranges([len(k) for k in kept]), chosen)
+    return narrowed, float(cut)
+
+
 def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepared:
-    """Fetch the groups' fronts and lay everything out."""
-    fronts, blocks = [], []
+    """Fetch the groups' option tables and lay everything out."""
+    options, blocks, distinct = [], [], []
     for g, shape in enumerate(compiled.shapes):
         factors = tuple(dict.fromkeys(column[g] for column in compiled.columns))
         at = {f: i for i, f in enumerate(factors)}
-        equal = frozenset(at[compiled.columns[j][g]] for j in compiled.equal)
-        front = group_front(shape, factors, equal, remainders)
-        fronts.append(front)
-        blocks.append(front.values[:, [at[column[g]] for column in compiled.columns]])
+        of_column = [at[column[g]] for column in compiled.columns]
+        found = group_options(shape, factors, remainders)
+        options.append(found)
+        blocks.append(found.values[:, of_column])
+        equal = {of_column[j] for j in compiled.equal}
+        first = np.array([of_column.index(i) for i in range(len(factors))], dtype=np.int64)
+        distinct.append((first, np.array([i in equal for i in range(len(factors))], dtype=np.bool_)))
     sums = [compiled.energy, *compiled.busy]
     terms = [t for s in sums for t in s]
     cost = CostArrays(
@@ -100,12 +114,13 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
     )
     least = np.prod([b.min(axis=0) for b in blocks], axis=0)
     most = np.prod([b.max(axis=0) for b in blocks], axis=0)
-    root_energy, root_cycles = bound(least, most, *cost, objective, inf)
+    root_energy, root_cycles = bound(least, most, cost, objective, inf)
     return Prepared(
         compiled=compiled,
-        fronts=tuple(fronts),
+        options=tuple(options),
         table=np.ascontiguousarray(np.vstack(blocks)),
         starts=_ranges([len(b) for b in blocks]),
+        distinct=tuple(distinct),
         cost=cost,
         limits=limits,
         root_energy=float(root_energy),

@@ -8,8 +8,9 @@ from math import inf
 
 import numpy as np
 
+from tileloom.search.optimal.arrays import CostArrays, Floats, Ints, LimitArrays
 from tileloom.search.optimal.kernels import EDP, LATENCY
-from tileloom.search.optimal.prepare import CostArrays, Floats, Ints, LimitArrays, Prepared
+from tileloom.search.optimal.prepare import Prepared
 
 
 def pareto_rows_reference(values: Floats, equal: Sequence[bool]) -> list[int]:

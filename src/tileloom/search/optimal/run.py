@@ -11,8 +11,9 @@ from math import inf
 
 import numpy as np
 
+from tileloom.search.optimal.arrays import Goal, Ints
 from tileloom.search.optimal.kernels import EDP, ENERGY, FRONT, LATENCY, search
-from tileloom.search.optimal.prepare import Ints, Prepared
+from tileloom.search.optimal.prepare import Prepared, narrow
 
 ARCHIVE_CAPACITY = 20_000
 CODES = {"energy": ENERGY, "latency": LATENCY, "edp": EDP}
@@ -22,6 +23,7 @@ CODES = {"energy": ENERGY, "latency": LATENCY, "edp": EDP}
 class Outcome:
     """value: objective of the best mapping found (inf: none); lower_bound: nothing in the space is below it.
 
+    options_left   tile chains per group that were left after filters, summed over templates
     counts   nodes, options cut by bound, options cut by a limit, complete mappings evaluated, searches stopped early
     points   with FRONT: (energy, cycles, template, rows) of every non-dominated mapping, energy ascending
     """
@@ -32,6 +34,7 @@ class Outcome:
     rows: Ints | None
     counts: Ints
     templates_cut: int
+    options_left: int
     points: tuple[tuple[float, float, Prepared, Ints], ...] = ()
 
     @property
@@ -56,7 +59,7 @@ def run_scalar(
 ) -> Outcome:
     """Least energy, latency or EDP over the templates, among mappings within the limits."""
     order = sorted(range(len(templates)), key=lambda i: root_value(templates[i], objective))
-    best, winner, rows, cut, templates_cut = inf, None, None, inf, 0
+    best, winner, rows, cut, templates_cut, options_left = inf, None, None, inf, 0, 0
     counts = np.zeros(5, dtype=np.int64)
     archive, owners = np.empty((0, 2)), np.empty((0, 0), dtype=np.int64)
     for position, i in enumerate(order):
@@ -71,17 +74,22 @@ def run_scalar(
             counts[4] += 1
             cut = min(cut, root)
             break
+        goal = Goal(objective, 1 - gap, energy_limit, cycle_limit, left, i)
+        narrowed, cut_bound = narrow(prepared, goal, best, counts)
+        cut = min(cut, cut_bound)
+        if narrowed is None:
+            continue
+        options_left += len(narrowed.rows)
         value, found, cut_bound, _, done = search(
-            prepared.table, prepared.starts, *prepared.cost, *prepared.limits, objective, best, energy_limit,
-            cycle_limit, 1 - gap, left, archive, owners, 0, i,
-        )  # fmt: skip
+            narrowed.table, narrowed.starts, prepared.cost, prepared.limits, goal, best, archive, owners, 0
+        )
         counts += done
         # A search that was stopped has not looked at everything: only its root bound holds.
         cut = min(cut, root if done[4] else cut_bound)
         if value < best:
-            best, winner, rows = float(value), prepared, found
+            best, winner, rows = float(value), prepared, narrowed.rows[found]
     lower = best if not gap and not counts[4] else min(best, cut)
-    return Outcome(best, lower, winner, rows, counts, templates_cut)
+    return Outcome(best, lower, winner, rows, counts, templates_cut, options_left)
 
 
 def run_front(templates: Sequence[Prepared], *, gap: float = 0.0, node_limit: int = 0) -> Outcome:
@@ -89,16 +97,27 @@ def run_front(templates: Sequence[Prepared], *, gap: float = 0.0, node_limit: in
     groups = max((len(p.starts) for p in templates), default=1)
     archive = np.full((ARCHIVE_CAPACITY, 2), inf)
     owners = np.zeros((ARCHIVE_CAPACITY, groups), dtype=np.int64)
-    size = 0
+    size, options_left = 0, 0
+    narrowed_to: dict[int, Ints] = {}
     counts = np.zeros(5, dtype=np.int64)
     for i in sorted(range(len(templates)), key=lambda i: root_value(templates[i], EDP)):
         p = templates[i]
-        *_, size, done = search(
-            p.table, p.starts, *p.cost, *p.limits, FRONT, inf, inf, inf, 1 - gap, node_limit, archive, owners, size, i
-        )
+        goal = Goal(FRONT, 1 - gap, node_limit=node_limit, template=i)
+        narrowed, _ = narrow(p, goal, inf, counts)
+        if narrowed is None:
+            continue
+        options_left += len(narrowed.rows)
+        narrowed_to[i] = narrowed.rows
+        *_, size, done = search(narrowed.table, narrowed.starts, p.cost, p.limits, goal, inf, archive, owners, size)
         counts += done
     points = tuple(
-        (float(archive[k, 0]), float(archive[k, 1]), templates[owners[k, 0]], owners[k, 1:].copy()) for k in range(size)
+        (
+            float(archive[k, 0]),
+            float(archive[k, 1]),
+            templates[owners[k, 0]],
+            narrowed_to[int(owners[k, 0])][owners[k, 1 : len(templates[owners[k, 0]].starts)]],
+        )
+        for k in range(size)
     )
     value = points[0][0] if points else inf
-    return Outcome(value, value, None, None, counts, 0, points)
+    return Outcome(value, value, None, None, counts, 0, options_left, points)

@@ -75,12 +75,14 @@ class Template:
     slots       outermost first; block j lies below hold j (block 0 below the backing holds)
     allowed     per dim of Setting.dims, the indices of the slots where it may have a loop
     first_halo  per hold, the index of the partial dim whose loop comes first in the hold's block (-1: none there)
+    images      templates that this one stands for: itself and its mirror images
     """
 
     holds: tuple[tuple[int, int], ...]
     slots: tuple[Slot, ...]
     allowed: tuple[tuple[int, ...], ...]
     first_halo: tuple[int, ...]
+    images: int = 1
 
     def start(self, hold: int) -> int:
         """Index of the first slot below hold `hold` (1-based; 0 = backing, len(holds)+1 = compute)."""
@@ -108,10 +110,37 @@ def hold_orders(setting: Setting) -> Iterator[tuple[tuple[int, int], ...]]:
 
 
 def templates(setting: Setting) -> Iterator[Template]:
-    """All templates of the space, in a fixed order."""
+    """All templates of the space, in a fixed order, one of each set of mirror images."""
+    mirrors = _mirrors(setting)
     for holds in hold_orders(setting):
         if not _redundant(setting, holds):
-            yield from _with_halo_choices(setting, holds)
+            yield from _with_halo_choices(setting, holds, mirrors)
+
+
+def _mirrors(setting: Setting) -> list[dict[int, int]]:
+    """Exchanges of two dims with their halo partners (p, r with q, s) that leave problem and array rules as they are."""
+    if any(a.axis.dims for a in setting.axes):
+        return []
+    index = {d: i for i, d in enumerate(setting.dims)}
+    extents = setting.problem.extents
+    pairs = [
+        tuple(d for d, _ in axis.terms)
+        for t in setting.tensors
+        for axis in t.axes
+        if len(axis.terms) == 2 and all(d in index for d, _ in axis.terms)
+    ]
+    found = []
+    for one, two in combinations(pairs, 2):
+        if set(one) & set(two) or any(extents[a] != extents[b] for a, b in zip(one, two)):
+            continue
+        swap = {**dict(zip(one, two)), **dict(zip(two, one))}
+        if all(_forms(t, swap) == _forms(t, {}) for t in setting.tensors):
+            found.append({index[a]: index[b] for a, b in swap.items()})
+    return found
+
+
+def _forms(tensor: Tensor, swap: dict[str, str]) -> list[list[tuple[str, int]]]:
+    return sorted(sorted((swap.get(d, d), c) for d, c in axis.terms) for axis in tensor.axes)
 
 
 def _redundant(setting: Setting, holds: tuple[tuple[int, int], ...]) -> bool:
@@ -130,7 +159,9 @@ def _redundant(setting: Setting, holds: tuple[tuple[int, int], ...]) -> bool:
     return False
 
 
-def _with_halo_choices(setting: Setting, holds: tuple[tuple[int, int], ...]) -> Iterator[Template]:
+def _with_halo_choices(
+    setting: Setting, holds: tuple[tuple[int, int], ...], mirrors: list[dict[int, int]]
+) -> Iterator[Template]:
     slots = _slots(setting, holds)
     allowed = tuple(_allowed_slots(setting, holds, slots, d) for d in setting.dims)
     choices: list[list[int]] = []
@@ -141,7 +172,9 @@ def _with_halo_choices(setting: Setting, holds: tuple[tuple[int, int], ...]) -> 
         ]
         choices.append(halo or [-1])
     for chosen in product(*choices):
-        yield Template(holds, slots, allowed, tuple(chosen))
+        images = {tuple(chosen), *(tuple(m.get(h, h) for h in chosen) for m in mirrors)}
+        if tuple(chosen) == min(images):
+            yield Template(holds, slots, allowed, tuple(chosen), len(images))
 
 
 def _slots(setting: Setting, holds: tuple[tuple[int, int], ...]) -> tuple[Slot, ...]:

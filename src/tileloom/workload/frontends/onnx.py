@@ -27,7 +27,16 @@ def read_onnx(path: str | Path, bind: Mapping[str, int] | None = None, *, bits: 
     Raises InputError for an unreadable file and for symbolic dimensions that are not bound. A node that cannot be
     understood becomes a `Skipped`; work without multiply-accumulates a `VectorOp`.
     """
-    graph = open_graph(Path(path), bind or {})
+    try:
+        return _read(Path(path), bind or {}, bits)
+    except UnicodeDecodeError as fault:
+        raise InputError(
+            f"{path}: damaged: a name in it is not text. Copy or export it again", file=str(path)
+        ) from fault
+
+
+def _read(path: Path, bind: Mapping[str, int], bits: Bits) -> Network:
+    graph = open_graph(path, bind)
     layers: list[Layer] = []
     vector_ops: list[VectorOp] = []
     skipped: list[Skipped] = []
@@ -48,7 +57,7 @@ def read_onnx(path: str | Path, bind: Mapping[str, int] | None = None, *, bits: 
                 VectorOp(name=name, operator=operator, elements=entry, inputs=activations, outputs=outputs)
             )
     return Network(
-        name=Path(path).stem,
+        name=path.stem,
         layers=tuple(layers),
         vector_ops=tuple(vector_ops),
         skipped=tuple(skipped),

@@ -53,11 +53,11 @@ class Graph:
 
 def open_graph(path: Path, bind: Mapping[str, int]) -> Graph:
     model = _load(path)
-    _drop_weights(model)
+    weights = _drop_weights(model)
     _bind(model, bind, path)
     model, trouble = _infer(model)
     shapes, bits = _tensors(model)
-    return Graph(tuple(model.graph.node), shapes, bits, _constants(model, shapes), trouble)
+    return Graph(tuple(model.graph.node), shapes, bits, _constants(model, weights, shapes), trouble)
 
 
 def _onnx() -> Any:
@@ -102,8 +102,8 @@ def _load(path: Path) -> Any:
     return model
 
 
-def _drop_weights(model: Any) -> None:
-    """Turns every initializer whose data is elsewhere or large into a graph input that the metadata calls a weight."""
+def _drop_weights(model: Any) -> set[str]:
+    """Turns every initializer whose data is elsewhere or large into a graph input; returns the names of all weights."""
     onnx = _onnx()
     graph = model.graph
     declared = {i.name for i in graph.input}
@@ -125,8 +125,7 @@ def _drop_weights(model: Any) -> None:
     del graph.initializer[:]
     del graph.sparse_initializer[:]
     graph.initializer.extend(kept_copies)
-    entry = next((p for p in model.metadata_props if p.key == WEIGHTS_KEY), None) or model.metadata_props.add()
-    entry.key, entry.value = WEIGHTS_KEY, json.dumps(sorted(weights))
+    return weights
 
 
 def _declared_weights(model: Any) -> set[str]:
@@ -213,9 +212,9 @@ def element_bits(element_type: int) -> int:
     return int(digits) if digits else 8
 
 
-def _constants(model: Any, shapes: Mapping[str, tuple[int | None, ...]]) -> frozenset[str]:
+def _constants(model: Any, weights: set[str], shapes: Mapping[str, tuple[int | None, ...]]) -> frozenset[str]:
     """Weights, and results of nodes that read only constants or the shape of a tensor of known shape."""
-    constants = _declared_weights(model) | {t.name for t in model.graph.initializer}
+    constants = set(weights)
     for node in model.graph.node:
         if any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
             continue

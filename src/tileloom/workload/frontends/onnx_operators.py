@@ -48,19 +48,23 @@ VECTOR = _set(
 )
 """Work without multiply-accumulates that we map: counted by its output elements."""
 
+ATTRIBUTES: dict[str, type] = {
+    **dict.fromkeys(("strides", "dilations", "pads", "output_padding", "output_shape"), list),
+    **dict.fromkeys(("group", "transA", "transB"), int),
+    **dict.fromkeys(("auto_pad", "equation"), str),
+}
+
 
 def _conv(graph: Graph, node: Any, name: str, bits: Any, operands: tuple[int, int] = (0, 1)) -> Problem:
     data, weight = (node.input[i] for i in operands)
     x, w = graph.shape(data), graph.shape(weight)
     a = _attributes(node)
-    rank, groups = _spatial_rank(x, w, node), int(a.get("group", 1))
-    if x[1] != w[1] * groups or w[0] % groups:
+    rank, groups = _spatial_rank(x, w, node), a.get("group", 1)
+    if groups < 1 or x[1] != w[1] * groups or w[0] % groups:
         raise InputError(f"input has {x[1]} channels, weights {list(w)} with group={groups} do not fit")
     strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
     sizes = dict(zip(("D", "H", "W")[3 - rank :], x[2:])) | dict(zip(KERNEL_DIMS[rank], w[2:]))
-    lengths = {"strides": strides, "dilations": dilations}
-    if bad := [f"{k} {v}" for k, v in lengths.items() if len(v) != rank or min(v) < 1]:
-        raise InputError(f"{', '.join(bad)}: expected {rank} numbers of at least 1")
+    _check_windows(rank, strides=strides, dilations=dilations)
     problem = convolution(
         name, rank, N=x[0], G=groups, K=w[0] // groups, C=w[1], stride=strides, dilation=dilations,
         pad=_padding(a, x[2:], w[2:], strides, dilations), **sizes,
@@ -71,11 +75,13 @@ def _conv(graph: Graph, node: Any, name: str, bits: Any, operands: tuple[int, in
 def _conv_transpose(graph: Graph, node: Any, name: str, bits: Any) -> Problem:
     x, w = graph.shape(node.input[0]), graph.shape(node.input[1])
     a = _attributes(node)
-    rank, groups = _spatial_rank(x, w, node), int(a.get("group", 1))
-    if x[1] != w[0] or w[0] % groups:
+    rank, groups = _spatial_rank(x, w, node), a.get("group", 1)
+    if groups < 1 or x[1] != w[0] or w[0] % groups:
         raise InputError(f"input has {x[1]} channels, weights {list(w)} with group={groups} do not fit")
     strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
     extra = a.get("output_padding", [0] * rank)
+    _check_windows(rank, strides=strides, dilations=dilations)
+    _check_windows(rank, 0, output_padding=extra)
     pads = a.get("pads", [0] * 2 * rank)
     if "output_shape" in a or a.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         out = graph.shape(node.output[0])[2:]
@@ -148,7 +154,7 @@ def _einsum(graph: Graph, node: Any, name: str, bits: Any) -> Problem | int:
     if len(node.input) == 1:
         # A permutation or a sum of one operand multiplies nothing.
         return graph.elements(node.output[0])
-    equation = _attributes(node)["equation"].replace(" ", "")
+    equation = _attributes(node).get("equation", "").replace(" ", "")
     shapes = [graph.shape(i) for i in node.input]
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
@@ -184,10 +190,21 @@ def _einsum(graph: Graph, node: Any, name: str, bits: Any) -> Problem | int:
 
 
 def _attributes(node: Any) -> dict[str, Any]:
+    """The node's attributes that converters read, their types checked; strings decoded."""
     from onnx.helper import get_attribute_value
 
-    values = {a.name: get_attribute_value(a) for a in node.attribute}
-    return {k: v.decode() if isinstance(v, bytes) else v for k, v in values.items()}
+    found: dict[str, Any] = {}
+    for attribute in node.attribute:
+        expected = ATTRIBUTES.get(attribute.name)
+        if expected is None:
+            continue
+        value = get_attribute_value(attribute)
+        value = value.decode() if isinstance(value, bytes) else value
+        strangers = isinstance(value, list) and not all(isinstance(v, int) for v in value)
+        if strangers or not isinstance(value, expected):
+            raise InputError(f"attribute '{attribute.name}' is {str(value)[:60]!r}; expected {expected.__name__}")
+        found[attribute.name] = value
+    return found
 
 
 def _spatial_rank(x: tuple[int, ...], w: tuple[int, ...], node: Any) -> int:
@@ -197,6 +214,11 @@ def _spatial_rank(x: tuple[int, ...], w: tuple[int, ...], node: Any) -> int:
             f"{node.op_type} of shapes {list(x)} and {list(w)}: 1 to 3 spatial axes are supported, alike in both"
         )
     return rank
+
+
+def _check_windows(rank: int, least: int = 1, **given: list[int]) -> None:
+    if bad := [f"{k} {v}" for k, v in given.items() if len(v) != rank or min(v) < least]:
+        raise InputError(f"{', '.join(bad)}: expected {rank} numbers of at least {least}")
 
 
 def _padding(

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.yamlio import Document, load_yaml, parse_yaml
 from tileloom.workload import layers as build
-from tileloom.workload.frontends._document import Document, load_yaml, parse_yaml
 from tileloom.workload.frontends.einsum import parse_einsum
 from tileloom.workload.frontends.yaml_writer import write_workload
 from tileloom.workload.network import Layer, Network, Skipped, VectorOp

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from tileloom.core.errors import InputError
+from tileloom.core.yamlio import dump_yaml
 from tileloom.workload import layers as build
-from tileloom.workload.frontends._document import dump_yaml
 from tileloom.workload.frontends.einsum import einsum_text
 from tileloom.workload.network import Layer, Network
 from tileloom.workload.problem import Axis, Problem, Tensor

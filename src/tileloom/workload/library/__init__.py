@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tileloom.core.errors import InputError, did_you_mean
-from tileloom.workload.frontends._document import load_yaml
+from tileloom.core.yamlio import load_yaml
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -54,7 +55,7 @@ def library_entry(name: str) -> LibraryEntry:
 
 @cache
 def _entries() -> dict[str, LibraryEntry]:
-    data = load_yaml(FOLDER / "networks.yaml").data
+    data: Any = load_yaml(FOLDER / "networks.yaml").data
     return {
         name: LibraryEntry(
             name=name,
