@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapping_cases import MATMUL, three_level
+from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.normalise import blocked, canonical, hoist
 from tileloom.mapping.residency import reservations
 from tileloom.mapping.text import to_text
@@ -111,6 +112,16 @@ def test_hoist_never_moves_more_words_and_does_the_same_work(mapping: MappingTre
     assert hoist(after, MATMUL) == after
     trips = [prod(s.trips for s in walk(m, MATMUL.extents)) for m in (mapping, after)]
     assert trips[0] == trips[1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(chains())
+def test_hoist_never_makes_more_accesses_anywhere(mapping: MappingTree) -> None:
+    counts = []
+    for m in (mapping, hoist(mapping, MATMUL)):
+        cost = LoopnestModel().evaluate(MATMUL, three_level(), m)
+        counts.append({(t.component, t.tensor, t.action): t.accesses for t in cost.traffic})
+    assert all(counts[1].get(key, 0) <= before for key, before in counts[0].items())
 
 
 @settings(deadline=None, max_examples=200)
