@@ -7,15 +7,17 @@ the Hold is. Tiles need not divide: remainders are counted as they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Literal
 
 from tileloom.architecture.model import Architecture, Memory
 from tileloom.core.errors import InputError
 from tileloom.cost.base import require_chain
 from tileloom.cost.reuse import Pace, Rule, TensorOrder, final_extents, require_plain, spread
-from tileloom.mapping.tree import Hold, Loop, MappingTree, walk
+from tileloom.mapping.tree import Hold, Loop, MappingTree
 from tileloom.workload.problem import Problem, Tensor
 
 
@@ -79,138 +81,137 @@ def count(problem: Problem, architecture: Architecture, mapping: MappingTree) ->
         (node.memory, name): [0, 0, 0, 0] for node in mapping.holds for name in node.tensors
     }
     for tensor in problem.tensors:
-        _count_tensor(table, TensorOrder(problem, architecture, mapping, tensor), architecture, problem.copy)
+        order = TensorOrder(problem, architecture, mapping, tensor)
+        for term in terms(order, architecture, copy=problem.copy):
+            row, at = table[term.memory.name, tensor.name], 0 if term.action == "read" else 1
+            row[at] += _values(order, term, term.total)
+            row[at + 2] += _values(order, term, term.each)
     return Counts(
         accesses=tuple(AccessCount(memory, tensor, *row) for (memory, tensor), row in table.items()),
         macs=0 if problem.copy else problem.macs,
-        steps=0 if problem.copy else _visits(problem, mapping, spatial="widest", temporal="all"),
-        units=_visits(problem, mapping, spatial="all", temporal="widest"),
+        steps=0 if problem.copy else _visits(problem, mapping, lambda loop: "widest" if loop.spatial else "all"),
+        units=_visits(problem, mapping, lambda loop: "all" if loop.spatial else "widest"),
         spatial_use=spatial_use(problem, architecture, mapping),
     )
 
 
 def spatial_use(problem: Problem, architecture: Architecture, mapping: MappingTree) -> tuple[tuple[str, str, int], ...]:
     """(fanout, axis, instances in use) of every axis of the architecture."""
-    use = {(f.name, a.name): 1 for f in architecture.fanouts for a in f.axes}
-    for step in walk(mapping, problem.extents):
-        if isinstance(step.node, Loop) and step.node.spatial:
-            key = (step.node.target or "", step.node.axis or "")
-            use[key] = use.get(key, 1) * step.trips
-    return tuple((fanout, axis, n) for (fanout, axis), n in use.items())
+
+    def lying(fanout: str, axis: str) -> Callable[[Loop], Pace]:
+        return lambda loop: "all" if (loop.target, loop.axis) == (fanout, axis) else "widest"
+
+    return tuple(
+        (f.name, a.name, _visits(problem, mapping, lying(f.name, a.name))) for f in architecture.fanouts for a in f.axes
+    )
 
 
-def _visits(problem: Problem, mapping: MappingTree, *, spatial: Pace, temporal: Pace) -> int:
-    paced = [(loop, spatial if loop.spatial else temporal) for loop in mapping.loops]
+def _visits(problem: Problem, mapping: MappingTree, pace: Callable[[Loop], Pace]) -> int:
+    """Visits of the Compute when each loop is counted as `pace` says."""
     return prod(
-        sum(spread(extent, [item for item in paced if item[0].dim == dim]).values())
+        sum(spread(extent, [(loop, pace(loop)) for loop in mapping.loops if loop.dim == dim]).values())
         for dim, extent in problem.extents.items()
     )
 
 
-def _count_tensor(
-    table: dict[tuple[str, str], list[int]], order: TensorOrder, architecture: Architecture, copy: bool
-) -> None:
-    """Add what crosses each pair of neighbouring Holds of one tensor (the Compute is the last child)."""
-    tensor = order.tensor
-    ends = (*order.keeps, len(order.nodes))
-    for parent_at, child_at in pairwise(ends):
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One reason why a memory is accessed: the visits of the node at `end` of a tensor's order, each with its tile.
+
+    total, each   which visits: of all instances, of the busiest one
+    skip_first    the visits that see a tile for the first time are left out (`first_visits`)
+    """
+
+    memory: Memory
+    action: Literal["read", "write"]
+    end: int
+    total: Rule
+    each: Rule
+    skip_first: bool = False
+
+
+def terms(order: TensorOrder, architecture: Architecture, *, copy: bool) -> Iterator[Term]:
+    """Everything one tensor does at the memories that hold it; the rule of `count` in one place.
+
+    copy  the problem only moves data: nothing accumulates, so outputs are never read back, and nothing is computed
+    """
+    output = order.tensor.is_output
+    down, up = not (output and copy), output
+    for parent_at, end in pairwise((*order.keeps, len(order.nodes))):
         parent = _memory(order, parent_at, architecture)
-        child = _memory(order, child_at, architecture) if child_at < len(order.nodes) else None
+        child = _memory(order, end, architecture) if end < len(order.nodes) else None
         if child is None and copy:
             continue
-        flow = Crossing(order, architecture, parent_at, child_at)
-        # A copy never accumulates, so nothing is read back. The first visit of an output element needs no read.
-        skip = child is None or not child.refetch_first_output
-        up, down = tensor.is_output, not (tensor.is_output and copy)
-        row = table[parent.name, tensor.name]
-        total, each = flow.reads_of_parent(skip and not parent.refetch_first_output)
-        _add(row, reads=(total, each) if down else (0, 0), writes=flow.writes_of_parent() if up else (0, 0))
-        if child is not None:
-            row = table[child.name, tensor.name]
-            fill, fill_each = flow.writes_of_child(skip)
-            _add(row, reads=flow.reads_of_child() if up else (0, 0), writes=(fill, fill_each) if down else (0, 0))
+        skip = output and (child is None or not child.refetch_first_output)
+        crossing = Crossing(order, architecture, parent_at)
+        if down:
+            skip_read = skip and not parent.refetch_first_output
+            yield Term(parent, "read", end, crossing.shared, crossing.one_parent, skip_read)
+        if up:
+            yield Term(parent, "write", end, crossing.shared, crossing.one_parent)
+        if child is not None and down:
+            yield Term(child, "write", end, every, one_child, skip)
+        if child is not None and up:
+            yield Term(child, "read", end, every, one_child)
         for at in order.holds:
-            if parent_at < at < child_at:
-                passing = Crossing(order, architecture, at, child_at)
-                row = table[_memory(order, at, architecture).name, tensor.name]
-                _add(row, reads=passing.reads_of_parent(skip) if down else (0, 0), writes=(0, 0))
+            if parent_at < at < end:
+                toll, passing = _memory(order, at, architecture), Crossing(order, architecture, at)
+                if down:
+                    yield Term(toll, "read", end, passing.shared, passing.one_parent, skip)
                 if up:
-                    _add(row, reads=passing.writes_of_parent(), writes=(0, 0))
+                    yield Term(toll, "read", end, passing.shared, passing.one_parent)
 
 
-def _add(row: list[int], *, reads: tuple[int, int], writes: tuple[int, int]) -> None:
-    row[0] += reads[0]
-    row[1] += writes[0]
-    row[2] += reads[1]
-    row[3] += writes[1]
+def first_visits(tensor: Tensor, rule: Rule) -> Rule:
+    """Of the visits of `rule`, those that see an output tile first.
+
+    In time every iteration of fully relevant loops, one of loops that do not index the tensor, the first of halo loops.
+    """
+    pace: dict[str, Pace] = {"relevant": "all", "irrelevant": "widest", "partial": "start"}
+    return lambda position, loop: rule(position, loop) if loop.spatial else pace[tensor.relevance(loop.dim)]
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """What leaves the Hold at `parent_at` of a tensor's order: which loops above its child multiply transfers."""
+
+    order: TensorOrder
+    architecture: Architecture
+    parent_at: int
+
+    def shared(self, position: int, loop: Loop) -> Pace:
+        """One transfer per group of instances that the wires serve together."""
+        return "widest" if loop.spatial and self._reused(position, loop) else "all"
+
+    def one_parent(self, position: int, loop: Loop) -> Pace:
+        """The same, of the busiest instance of the parent."""
+        if not loop.spatial:
+            return "all"
+        return "widest" if position < self.parent_at or self._reused(position, loop) else "all"
+
+    def _reused(self, position: int, loop: Loop) -> bool:
+        tensor = self.order.tensor
+        if position < self.parent_at or tensor.relevance(loop.dim) != "irrelevant":
+            return False
+        return self.architecture.fanout(loop.target or "").axis(loop.axis or "").multicast.has(tensor)
+
+
+def every(position: int, loop: Loop) -> Pace:
+    """Each instance of the child moves its own copy."""
+    return "all"
+
+
+def one_child(position: int, loop: Loop) -> Pace:
+    """Visits of the busiest instance of the child."""
+    return "widest" if loop.spatial else "all"
+
+
+def _values(order: TensorOrder, term: Term, rule: Rule) -> int:
+    values = order.volume(term.end, rule)
+    return values - order.volume(term.end, first_visits(order.tensor, rule)) if term.skip_first else values
 
 
 def _memory(order: TensorOrder, at: int, architecture: Architecture) -> Memory:
     node = order.nodes[at][1]
     assert isinstance(node, Hold)
     return architecture.memory(node.memory)
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """What moves between the Hold at `parent_at` and the node at `child_at` of a tensor's order.
-
-    Every method gives (of all instances, of the busiest instance).
-    """
-
-    order: TensorOrder
-    architecture: Architecture
-    parent_at: int
-    child_at: int
-
-    def reads_of_parent(self, skip_first: bool) -> tuple[int, int]:
-        total, each = self._volume(self._shared), self._volume(self._one_parent)
-        if skip_first and self.order.tensor.is_output:
-            total -= self._volume(self._first(self._shared))
-            each -= self._volume(self._first(self._one_parent))
-        return total, each
-
-    def writes_of_parent(self) -> tuple[int, int]:
-        return self._volume(self._shared), self._volume(self._one_parent)
-
-    def writes_of_child(self, skip_first: bool) -> tuple[int, int]:
-        total, each = self.reads_of_child()
-        if skip_first and self.order.tensor.is_output:
-            total -= self._volume(self._first(_every))
-            each -= self._volume(self._first(_one_child))
-        return total, each
-
-    def reads_of_child(self) -> tuple[int, int]:
-        return self._volume(_every), self._volume(_one_child)
-
-    def _volume(self, rule: Rule) -> int:
-        return self.order.volume(self.child_at, rule)
-
-    def _reused(self, position: int, loop: Loop) -> bool:
-        """One transfer serves all instances of this loop."""
-        tensor: Tensor = self.order.tensor
-        if position < self.parent_at or tensor.relevance(loop.dim) != "irrelevant":
-            return False
-        return self.architecture.fanout(loop.target or "").axis(loop.axis or "").multicast.has(tensor)
-
-    def _shared(self, position: int, loop: Loop) -> Pace:
-        return "widest" if loop.spatial and self._reused(position, loop) else "all"
-
-    def _one_parent(self, position: int, loop: Loop) -> Pace:
-        if not loop.spatial:
-            return "all"
-        return "widest" if position < self.parent_at or self._reused(position, loop) else "all"
-
-    def _first(self, rule: Rule) -> Rule:
-        """Only first visits: of loops that do not index the tensor one iteration, of halo loops the first."""
-        pace: dict[str, Pace] = {"relevant": "all", "irrelevant": "widest", "partial": "start"}
-        relevance = self.order.tensor.relevance
-        return lambda position, loop: rule(position, loop) if loop.spatial else pace[relevance(loop.dim)]
-
-
-def _every(position: int, loop: Loop) -> Pace:
-    return "all"
-
-
-def _one_child(position: int, loop: Loop) -> Pace:
-    return "widest" if loop.spatial else "all"
