@@ -6,10 +6,12 @@ Energy and latency add over einsums, so their optima are those of the einsums; a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tileloom.architecture.model import Architecture
 from tileloom.core.errors import TileloomError
-from tileloom.search.objective import Objective
+from tileloom.mapping.tree import MappingTree
+from tileloom.search.objective import Objective, SearchResult
 from tileloom.workload.frontends.accelforge import AccelforgeEinsum
 
 Work = Sequence[tuple[AccelforgeEinsum, Architecture]]
@@ -21,24 +23,40 @@ class NoMappingError(TileloomError):
     """The optimal mapper finds no legal mapping; the text says why."""
 
 
-def best_point(work: Work, objective: Objective) -> tuple[float, float, bool]:
-    """(pJ, cycles, proved) of the best mappings. Raises NoMappingError when an einsum has none."""
-    from tileloom.search.mappers.optimal import OptimalMapper
+@dataclass(frozen=True)
+class Best:
+    """pJ and cycles of the best mappings, whether they are proved to be, and the mapping of each einsum."""
 
+    energy_pj: float
+    cycles: float
+    proved: bool
+    mappings: tuple[tuple[AccelforgeEinsum, Architecture, MappingTree], ...]
+
+
+def best_point(work: Work, objective: Objective) -> Best:
+    """The best mappings, one per einsum that computes. Raises NoMappingError when an einsum has none."""
     moving = [(e, a) for e, a in work if not e.problem.copy]
     if objective == "edp" and len(moving) > 1:
         energy, cycles = min(best_points(work), key=lambda p: p[0] * p[1])
-        return energy, cycles, True
+        return Best(energy, cycles, True, ())
     energy = cycles = 0.0
     proved = True
+    mappings = []
     for einsum, architecture in moving:
-        result = OptimalMapper().search(einsum.problem, architecture, objective)
-        if result.cost is None:
+        result = _search(einsum, architecture, objective)
+        if result.cost is None or result.mapping is None:
             raise NoMappingError(f"einsum '{einsum.name}': no mapping: {'; '.join(result.reasons) or result.status}")
         energy += result.cost.energy_pj * einsum.n_instances
         cycles += result.cost.cycles * einsum.n_instances
         proved = proved and result.status == "optimal"
-    return energy, cycles, proved
+        mappings.append((einsum, architecture, result.mapping))
+    return Best(energy, cycles, proved, tuple(mappings))
+
+
+def _search(einsum: AccelforgeEinsum, architecture: Architecture, objective: Objective) -> SearchResult:
+    from tileloom.search.mappers.optimal import OptimalMapper
+
+    return OptimalMapper().search(einsum.problem, architecture, objective)
 
 
 def best_points(work: Work) -> list[Point]:

@@ -122,7 +122,8 @@ def _evaluation(row: Mapping[str, Any], name: str, directory: Path) -> Reference
     numbers = _numbers(result) if isinstance(result, Mapping) else {}
     stated = row.get("accepted", row.get("valid"))
     accepted = bool(stated) if stated is not None else "Total|energy" in numbers
-    occupancy = next((v for k, v in row.items() if k.startswith("independent_occupancy_bits")), {})
+    stated_bits = [v for k, v in row.items() if k.startswith("independent_occupancy_bits")]
+    occupancy: Mapping[str, Any] = stated_bits[0] if stated_bits else {}
     return ReferenceRow(
         name=name,
         arch=_inside(directory, "arch", row["arch"]),

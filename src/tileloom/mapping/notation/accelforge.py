@@ -6,8 +6,9 @@ tagged YAML (`!Storage {...}`) or as plain mappings with a `type` or `kind`. Whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,24 @@ def chain_of(mapping: MappingTree, problem: Problem, name: str | None = None) ->
         else:
             chain.append(Compute(node.unit) if isinstance(node, Compute) else node)
     return MappingTree(tuple(chain))
+
+
+def storage_orders(mapping: MappingTree) -> Iterator[MappingTree]:
+    """The chain with every Hold of several tensors taken apart, in every order of its tensors.
+
+    Holds of the first memory (backing stores) stay together: nothing about them depends on order.
+    """
+    backing = mapping.holds[0].memory if mapping.holds else ""
+    choices: list[list[tuple[TreeNode, ...]]] = []
+    for node in mapping.nodes:
+        if isinstance(node, Hold) and len(node.tensors) > 1 and node.memory != backing:
+            choices.append([tuple(Hold((t,), node.memory, node.mode) for t in o) for o in permutations(node.tensors)])
+        else:
+            choices.append([(node,)])
+    if all(len(choice) == 1 for choice in choices):
+        return
+    for parts in product(*choices):
+        yield MappingTree(tuple(node for part in parts for node in part))
 
 
 def export_mapping(mapping: MappingTree, problem: str) -> Exported:
