@@ -108,6 +108,7 @@ def test_the_columns_in_the_docs_are_those_of_the_code(pytestconfig: pytest.Conf
 @pytest.mark.parametrize("script", sorted(p.name for p in (ROOT / "examples").glob("*.py")))
 def test_an_example_runs(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TILELOOM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / script], cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
