@@ -116,7 +116,9 @@ def _plain(text: str) -> str:
 
 
 def _status(result: SearchResult) -> str:
-    return MARKS.get(result.status) or f"[yellow]…[/] within {result.gap:.1%}"
+    if result.status in MARKS:
+        return MARKS[result.status]
+    return f"[yellow]…[/] within {result.gap:.1%}" if result.cost else "[red]… nothing found[/]"
 
 
 def _use(result: NetworkResult) -> float:
@@ -147,7 +149,8 @@ def say_what_is_missing(result: NetworkResult) -> int:
     """Name on standard error what was skipped or fits nowhere; 1 when there is any, else 0."""
     for s in result.network.skipped:
         note(f"skipped {s.node} ({s.operator}): {s.reason}")
-    infeasible = [r for r in result.layers if r.result.status == "infeasible"]
-    for r in infeasible:
-        note(f"infeasible {r.distinct.problem.name}: {'; '.join(r.result.reasons) or 'no mapping exists'}")
-    return 1 if infeasible or result.network.skipped else 0
+    unmapped = [r for r in result.layers if r.result.cost is None]
+    for r in unmapped:
+        reasons = "; ".join(r.result.reasons) or "no mapping was found"
+        note(f"{r.result.status} {r.distinct.problem.name}: {reasons}")
+    return 1 if unmapped or result.network.skipped else 0

@@ -78,7 +78,7 @@ def map_network(
         model=model,
         layers=tuple(LayerResult(d, found[i]) for i, d in enumerate(network.problems)),
         seconds=perf_counter() - start,
-        seed=chosen[2].get("seed"),
+        seed=getattr(make_mapper(mapper, options, model), "seed", None),
         options=tuple(sorted((k, str(v)) for k, v in chosen[2].items())),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from tileloom.core.errors import UnsupportedError, did_you_mean
+from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
 from tileloom.core.registry import Registry, from_module
 from tileloom.cost.registry import get_model
 from tileloom.search.objective import Mapper
@@ -28,7 +28,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
 
 
 def make_mapper(name: str, options: Mapping[str, Any] | None = None, model: str = "loopnest") -> Mapper:
-    """A mapper with these options (its fields). UnsupportedError names the fields it has, when one is not among them."""
+    """A mapper with these options (its fields). UnsupportedError and InputError name what does not fit."""
     cls = MAPPERS.get(name)
     known: list[str] = [f.name for f in fields(cls)] if is_dataclass(cls) else []
     given = dict(options or {})
@@ -46,4 +46,23 @@ def make_mapper(name: str, options: Mapping[str, Any] | None = None, model: str 
     ]
     if unknown:
         raise UnsupportedError("\n".join(unknown))
+    kinds = {f.name: f.type if isinstance(f.type, str) else f.type.__name__ for f in fields(cls)} if is_dataclass(cls) else {}
+    wrong = [fault for key, value in given.items() if (fault := _fault(name, key, value, kinds[key]))]
+    if wrong:
+        raise InputError(wrong)
     return cls(**given)
+
+
+def _fault(mapper: str, option: str, value: object, kind: str) -> str | None:
+    """Why a value does not suit an option of this annotated type; None when it does."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    if kind.startswith("bool"):
+        fits, expected = isinstance(value, bool), "true or false"
+    elif kind.startswith("int"):
+        fits, expected = number and isinstance(value, int), "a whole number, at least 0"
+    elif kind.startswith("float"):
+        fits, expected = number, "a number, at least 0"
+    else:
+        # Constraints and models are values of the API; there is no text form to check.
+        fits, expected = not isinstance(value, bool | int | float | str), "a value that only the Python API can give"
+    return None if fits else f"option '{option}' of mapper '{mapper}' is {value!r}; expected {expected}"

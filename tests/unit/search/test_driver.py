@@ -7,6 +7,7 @@ from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.search.driver import map_network, map_problem
 from tileloom.search.network import NetworkResult
+from tileloom.search.registry import make_mapper
 
 
 def run(chip: Architecture, *names_and_sizes: tuple[str, int], **settings: object) -> NetworkResult:
@@ -55,6 +56,32 @@ def test_an_unknown_option_is_refused_with_the_known_ones(stub: type[StubMapper]
     with pytest.raises(UnsupportedError, match=r"no option 'efort' \(did you mean 'effort'\?\); it has: effort, seed"):
         run(chip, ("a", 4), options={"efort": 2})
     assert stub.searched == []
+
+
+@pytest.mark.parametrize(
+    ("mapper", "option", "value", "expected"),
+    [
+        ("stub", "effort", "much", "a whole number, at least 0"),
+        ("stub", "effort", -1, "a whole number, at least 0"),
+        ("optimal", "gap", "small", "a number, at least 0"),
+        ("optimal", "pareto", 1, "true or false"),
+        ("random", "constraints", "none", "a value that only the Python API can give"),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_refused(
+    mapper: str, option: str, value: object, expected: str, stub: type[StubMapper], chip: Architecture
+) -> None:
+    with pytest.raises(InputError, match=f"option '{option}' of mapper '{mapper}' is {value!r}; expected {expected}"):
+        run(chip, ("a", 4), mapper=mapper, options={option: value})
+
+
+def test_the_default_seed_is_recorded(stub: type[StubMapper], chip: Architecture) -> None:
+    assert run(chip, ("a", 4)).seed == 0
+
+
+def test_imperfect_is_the_same_word_for_every_mapper() -> None:
+    assert make_mapper("optimal", {"imperfect": True}) == make_mapper("optimal", {"remainders": 1})
+    assert make_mapper("random", {"imperfect": True}) != make_mapper("random")
 
 
 def test_bad_settings_are_all_named(stub: type[StubMapper], chip: Architecture) -> None:

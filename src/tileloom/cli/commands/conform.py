@@ -13,14 +13,17 @@ from tileloom.cli import options as o
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Whose rows: accelforge.")],
     reference: Annotated[Path, typer.Option("--reference", metavar="DIR", help="Directory of reference rows.")],
-    limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows of each kind.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows.")] = None,
+    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
     json: o.Json = False,
 ) -> None:
     """Recompute every reference row: exit code 1 unless all match."""
-    from tileloom.cli.show import emit_json
+    from tileloom.cli.show import emit_json, progress_bar
     from tileloom.explore.conform.registry import CONFORM
 
-    report = CONFORM.get(model)(reference, limit)
+    recompute = CONFORM.get(model)
+    with progress_bar(f"Recomputing {model}", progress) as callback:
+        report = recompute(reference, limit, callback)
     if json:
         emit_json(report.as_plain())
     else:

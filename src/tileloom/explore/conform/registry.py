@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tileloom.core.registry import Registry, from_module
+from tileloom.explore.conform.base import ConformReport, Progress
 
-CONFORM: Registry[Callable[[Path, int | None], Any]] = Registry(
+Recompute = Callable[[Path, int | None, Progress | None], ConformReport]
+
+CONFORM: Registry[Recompute] = Registry(
     kind="conform model",
     group="tileloom.conform",
     builtin={"accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge")},
+    about={"accelforge": "AccelForge: random mappings evaluated there, and optima found there"},
 )
