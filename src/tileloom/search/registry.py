@@ -46,7 +46,11 @@ def make_mapper(name: str, options: Mapping[str, Any] | None = None, model: str 
     ]
     if unknown:
         raise UnsupportedError("\n".join(unknown))
-    kinds = {f.name: f.type if isinstance(f.type, str) else f.type.__name__ for f in fields(cls)} if is_dataclass(cls) else {}
+    kinds: dict[str, str] = (
+        {f.name: f.type if isinstance(f.type, str) else str(getattr(f.type, "__name__", f.type)) for f in fields(cls)}
+        if is_dataclass(cls)
+        else {}
+    )
     wrong = [fault for key, value in given.items() if (fault := _fault(name, key, value, kinds[key]))]
     if wrong:
         raise InputError(wrong)

@@ -13,6 +13,7 @@ def command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="ONNX or YAML file, or library name.")],
     bind: o.Bind = None,
     bits: o.Bits = None,
+    variables: o.Variables = None,
     json: o.Json = False,
 ) -> None:
     """Read FILE and print its distinct problems, multiply-accumulates and skipped nodes."""
@@ -21,7 +22,9 @@ def command(
     from tileloom.cli.show import emit_json
     from tileloom.workload.load import import_report
 
-    network = api.load_network(file, bind=o.sizes("--bind", bind), bits=bits)
+    network = api.load_network(
+        file, bind=o.sizes("--bind", bind), bits=bits, variables=o.plain_pairs("--set", variables)
+    )
     if json:
         emit_json(import_report(network))
     else:
