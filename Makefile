@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_OUT := out/demo
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help demo test lint bench conform clean
+.PHONY: help demo test lint bench conform reference-given clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,9 +34,11 @@ bench: $(VENV)/.installed-dev
 	@$(BIN)/python benchmarks/run.py $(ONLY)
 
 MODEL := accelforge
-conform: $(VENV)/.installed-run
-	@test -n "$(REFERENCE)" || { echo "usage: make conform REFERENCE=DIR [MODEL=accelforge]" >&2; exit 2; }
+conform: reference-given $(VENV)/.installed-run
 	@$(BIN)/tileloom conform $(MODEL) --reference "$(REFERENCE)"
+
+reference-given:
+	@test -n "$(REFERENCE)" || { echo "usage: make conform REFERENCE=DIR [MODEL=accelforge]" >&2; exit 2; }
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
