@@ -17,8 +17,11 @@ from tileloom.architecture.model import Architecture, Memory
 from tileloom.core.errors import InputError
 from tileloom.cost.base import require_chain
 from tileloom.cost.reuse import Pace, Rule, TensorOrder, final_extents, require_plain, spread
+from tileloom.cost.sliding import moves, slides, sliding_volume
 from tileloom.mapping.tree import Hold, Loop, MappingTree
 from tileloom.workload.problem import Problem, Tensor
+
+Halo = Literal["refetch", "sliding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Counts:
         raise InputError(f"tensor '{tensor}' is not held in '{memory}'")
 
 
-def count(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Counts:
+def count(problem: Problem, architecture: Architecture, mapping: MappingTree, *, halo: Halo = "refetch") -> Counts:
     """Count everything that a mapping moves and computes.
 
     For two Holds of a tensor next to each other, parent and child (the last child is the Compute), with F the
@@ -64,6 +67,8 @@ def count(problem: Problem, architecture: Architecture, mapping: MappingTree) ->
         S_...    the same, of temporal loops only those over fully relevant dims: the first visits
     inputs:   parent reads R_tot, child writes R_child
     outputs:  parent reads R_tot - S_tot, parent writes R_tot, child writes R_child - S_child, child reads R_child
+    halo = "sliding": a memory keeps what the next window of an input shares with this one (sliding.py); only the
+    innermost loop in time above the memory slides.
     Nothing is checked but what counting needs: legality and capacity are in mapping/legality.py.
     Raises UnsupportedError for branches and Joint loops, InputError for a tensor that is held nowhere and a dim that
     is not cut down to 1 at the Compute.
@@ -84,8 +89,8 @@ def count(problem: Problem, architecture: Architecture, mapping: MappingTree) ->
         order = TensorOrder(problem, architecture, mapping, tensor)
         for term in terms(order, architecture, copy=problem.copy):
             row, at = table[term.memory.name, tensor.name], 0 if term.action == "read" else 1
-            row[at] += _values(order, term, term.total)
-            row[at + 2] += _values(order, term, term.each)
+            row[at] += _values(order, term, term.total, halo)
+            row[at + 2] += _values(order, term, term.each, halo)
     return Counts(
         accesses=tuple(AccessCount(memory, tensor, *row) for (memory, tensor), row in table.items()),
         macs=0 if problem.copy else problem.macs,
@@ -206,9 +211,23 @@ def one_child(position: int, loop: Loop) -> Pace:
     return "widest" if loop.spatial else "all"
 
 
-def _values(order: TensorOrder, term: Term, rule: Rule) -> int:
+def _values(order: TensorOrder, term: Term, rule: Rule, halo: Halo) -> int:
+    if halo == "sliding" and not order.tensor.is_output and term.end < len(order.nodes):
+        return _sliding(order, term.end, rule)
     values = order.volume(term.end, rule)
     return values - order.volume(term.end, first_visits(order.tensor, rule)) if term.skip_first else values
+
+
+def _sliding(order: TensorOrder, end: int, rule: Rule) -> int:
+    inner = [(i, n) for p, i, n in order.dividing if p < end and not n.spatial]
+    if not inner or not slides(order.tensor, inner[-1][1]):
+        return order.volume(end, rule)
+    index, loop = inner[-1]
+    paced = order.paced(end, rule)
+    at = next(k for k, (i, _, _) in enumerate(paced[loop.dim]) if i == index)
+    plain = {d: [(n, pace) for _, n, pace in loops] for d, loops in paced.items()}
+    spreads = {d: spread(order.extents[d], loops) for d, loops in plain.items()}
+    return sliding_volume(order.tensor, spreads, loop.dim, moves(order.extents[loop.dim], plain[loop.dim], at))
 
 
 def _memory(order: TensorOrder, at: int, architecture: Architecture) -> Memory:

@@ -65,19 +65,24 @@ def spread(extent: int, loops: Sequence[tuple[Loop, Pace]]) -> Spread:
     """
     visits, full = {extent: 1}, extent
     for loop, pace in loops:
+        if len(visits) == 1 and full in visits and loop.first is None and loop.last is None and full % loop.tile == 0:
+            # One size that divides: the common case, and most of the time of an evaluation.
+            times = full // loop.tile if pace == "all" else 1
+            visits, full = {loop.tile: visits[full] * times}, loop.tile
+            continue
         inner: Spread = {}
         for size, times in visits.items():
-            if pace == "all":
-                tiles = tile_sizes(loop, size, full)
-            elif pace == "widest":
-                tiles = {widest_tile(loop, size, full): 1}
-            else:
-                tiles = {first_tile(loop, size): 1}
-            for tile, count in tiles.items():
+            for tile, count in _paced(loop, pace, size, full).items():
                 inner[tile] = inner.get(tile, 0) + times * count
         full = widest_tile(loop, full, full)
         visits = inner
     return visits
+
+
+def _paced(loop: Loop, pace: Pace, size: int, full: int) -> Spread:
+    if pace == "all":
+        return tile_sizes(loop, size, full)
+    return {widest_tile(loop, size, full) if pace == "widest" else first_tile(loop, size): 1}
 
 
 @lru_cache(maxsize=4096)
@@ -103,11 +108,12 @@ def volume(tensor: Tensor, spreads: Mapping[str, Spread]) -> int:
     sum over visits of prod over axes of (1 + sum c * (tile - 1)); dims are independent, so the sum of products is
     the product of sums over groups of axes that share no dim. Dims that do not index the tensor count their visits.
     """
-    total = prod(sum(s.values()) for d, s in spreads.items() if d not in tensor.dims)
-    for dims, axes in axis_groups(tensor):
+    dims = tensor.dims
+    total = prod(sum(s.values()) for d, s in spreads.items() if d not in dims)
+    for own, axes in axis_groups(tensor):
         group = 0
-        for tiles in product(*(spreads[d].items() for d in dims)):
-            size = {d: tile for d, (tile, _) in zip(dims, tiles)}
+        for tiles in product(*(spreads[d].items() for d in own)):
+            size = {d: tile for d, (tile, _) in zip(own, tiles)}
             group += prod(n for _, n in tiles) * prod(axis.span(size) for axis in axes)
         total *= group
     return total
@@ -124,15 +130,14 @@ class TensorOrder:
     nodes   (index in the mapping, node), outermost first
     holds   positions in `nodes` of the Holds, streams included
     keeps   positions of the Holds that store
+    dividing  (position, index in the mapping, loop) of the loops that split at least one tile
     """
 
     def __init__(self, problem: Problem, architecture: Architecture, mapping: MappingTree, tensor: Tensor) -> None:
         self.tensor = tensor
-        self._extents = problem.extents
-        self._loops: dict[str, list[tuple[int, Loop]]] = {d: [] for d in problem.extents}
-        for index, node in enumerate(mapping.nodes):
-            if isinstance(node, Loop):
-                self._loops[node.dim].append((index, node))
+        self.extents = problem.extents
+        self._loops = _dividing_loops(problem, mapping)
+        self._volumes: dict[tuple[int, tuple[Pace, ...]], int] = {}
         mine = [
             (i, n)
             for i, n in enumerate(mapping.nodes)
@@ -141,21 +146,42 @@ class TensorOrder:
         self.nodes = _settle(mine, architecture, tensor)
         self.holds = tuple(p for p, (_, n) in enumerate(self.nodes) if isinstance(n, Hold))
         self.keeps = tuple(p for p, (_, n) in enumerate(self.nodes) if isinstance(n, Hold) and n.mode == "keep")
+        dividing = {i for loops in self._loops.values() for i, _ in loops}
+        self.dividing = [(p, i, n) for p, (i, n) in enumerate(self.nodes) if i in dividing and isinstance(n, Loop)]
         if not self.keeps:
             raise InputError(f"tensor '{tensor.name}' is held in no memory; add a hold of it at the outermost memory")
 
-    def spreads(self, end: int, rule: Rule) -> dict[str, Spread]:
-        """Tiles of every dim below the loops that stand before position `end`, each loop counted as `rule` says."""
-        pace = {i: rule(p, n) for p, (i, n) in enumerate(self.nodes[:end]) if isinstance(n, Loop)}
-        return {d: spread(self._extents[d], _above(loops, pace)) for d, loops in self._loops.items()}
-
     def volume(self, end: int, rule: Rule) -> int:
-        return volume(self.tensor, self.spreads(end, rule))
+        """`volume` of the tiles below the loops before position `end`, each loop counted as `rule` says."""
+        key = end, tuple(rule(p, n) for p, _, n in self.dividing if p < end)
+        if key not in self._volumes:
+            spreads = {
+                d: spread(self.extents[d], [(n, pace) for _, n, pace in loops])
+                for d, loops in self.paced(end, rule).items()
+            }
+            self._volumes[key] = volume(self.tensor, spreads)
+        return self._volumes[key]
+
+    def paced(self, end: int, rule: Rule) -> dict[str, list[tuple[int, Loop, Pace]]]:
+        """(place in the mapping, loop, pace) of the loops of every dim before position `end`, outermost first."""
+        pace = {i: rule(p, n) for p, i, n in self.dividing if p < end}
+        return {d: _above(loops, pace) for d, loops in self._loops.items()}
 
 
-def _above(loops: Sequence[tuple[int, Loop]], pace: Mapping[int, Pace]) -> list[tuple[Loop, Pace]]:
+def _dividing_loops(problem: Problem, mapping: MappingTree) -> dict[str, list[tuple[int, Loop]]]:
+    """Loops of every dim that split at least one tile, with their place in the mapping."""
+    loops: dict[str, list[tuple[int, Loop]]] = {d: [] for d in problem.extents}
+    widest = dict(problem.extents)
+    for index, node in enumerate(mapping.nodes):
+        if isinstance(node, Loop) and (node.tile if node.first is None else node.first) < widest[node.dim]:
+            loops[node.dim].append((index, node))
+            widest[node.dim] = widest_tile(node, widest[node.dim], widest[node.dim])
+    return loops
+
+
+def _above(loops: Sequence[tuple[int, Loop]], pace: Mapping[int, Pace]) -> list[tuple[int, Loop, Pace]]:
     last = max((k for k, (index, _) in enumerate(loops) if index in pace), default=-1)
-    return [(loop, pace.get(index, "widest")) for index, loop in loops[: last + 1]]
+    return [(index, loop, pace.get(index, "widest")) for index, loop in loops[: last + 1]]
 
 
 def _settle(

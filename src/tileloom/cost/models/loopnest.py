@@ -6,13 +6,13 @@ decided in cost/counts.py; whether the mapping fits is not asked here (mapping/l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, Memory, Port
 from tileloom.core.errors import InputError
 from tileloom.cost.base import Cost, Occupancy, Profile, Traffic, require_chain
-from tileloom.cost.counts import AccessCount, Counts, count
+from tileloom.cost.counts import AccessCount, Counts, Halo, count
 from tileloom.cost.reuse import require_plain
 from tileloom.mapping.residency import reservations
 from tileloom.mapping.tree import Compute as ComputeNode
@@ -30,10 +30,14 @@ class LoopnestModel:
                    (read + write time on shared ports, the longer of the two on separate ones),
                    and over compute of steps / operations per cycle
     Assumes perfect overlap: no fill, no drain, no stalls; capacity for it is `Memory.buffers`.
+    halo          'sliding': of a window that overlaps the one before, only the new part is fetched
+    first_read    'count': the first visit of an output element reads and writes as any later one, at every memory
     faithful_accelforge   occupancy as there, where a loop of one trip can keep a whole tile reserved
     Source: AccelForge 1.0 (the same numbers, tests/reference/accelforge).
     """
 
+    halo: Halo = "refetch"
+    first_read: Literal["skip", "count"] = "skip"
     faithful_accelforge: bool = False
 
     name: ClassVar[str] = "loopnest"
@@ -42,7 +46,9 @@ class LoopnestModel:
     def evaluate(self, problem: Problem, architecture: Architecture, mapping: MappingTree) -> Cost:
         require_chain(mapping, self.name)
         require_plain(mapping, self.name)
-        counts = count(problem, architecture, mapping)
+        if self.first_read == "count":
+            architecture = refetching(architecture)
+        counts = count(problem, architecture, mapping, halo=self.halo)
         return cost_of(problem, architecture, mapping, counts, faithful_accelforge=self.faithful_accelforge)
 
 
@@ -95,6 +101,12 @@ def cost_of(
         spatial_use=counts.spatial_use,
         model=LoopnestModel.name,
     )
+
+
+def refetching(architecture: Architecture) -> Architecture:
+    """The same hardware where every memory reads and writes an output element on its first visit too."""
+    nodes = tuple(replace(n, refetch_first_output=True) if isinstance(n, Memory) else n for n in architecture.nodes)
+    return replace(architecture, nodes=nodes)
 
 
 def compute_unit(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Compute:
