@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -68,3 +69,8 @@ def product(name: str, m: int, n: int = 2, k: int = 3) -> Problem:
 def network(*problems: Problem) -> Network:
     layers = tuple(Layer(name=p.name, problem=p, operator="MatMul") for p in problems)
     return Network("net", layers)
+
+
+def die(*_: object) -> SearchResult:
+    """Ends the process as the system does when memory runs out."""
+    os._exit(9)

@@ -9,6 +9,7 @@ import pytest
 
 import tileloom as tl
 from tileloom.api import NetworkMapping
+from tileloom.architecture.load import parse_architecture
 from tileloom.search.network import NetworkResult
 from tileloom.workload.library import library_entry
 
@@ -106,3 +107,19 @@ def test_compare_lists_every_model() -> None:
     assert answer.mapping is not None
     verdicts = {v.model: v for v in tl.compare(problem, chip, answer.mapping)}
     assert verdicts["loopnest"].cost == answer.cost
+
+
+@pytest.mark.parametrize("mapper", ["optimal", "exhaustive", "random"])
+def test_what_fits_nowhere_says_which_tiles_against_which_capacity(mapper: str) -> None:
+    problem = tl.load_problem("C[m, n] += A[m, k] * B[k, n]", sizes={"m": 2, "n": 2, "k": 2})
+    chip = parse_architecture(
+        "name: cramped\nnodes:\n"
+        "- {memory: DRAM, unbounded: true, access: {energy_pj: 8, width_bits: 8}, keep: all}\n"
+        "- {memory: Buffer, size_bits: 20, access: {energy_pj: 1, width_bits: 8}, keep: all}\n"
+        "- {compute: MAC, energy_pj: 1}\n"
+    )
+    answer = tl.map(problem, chip, mapper=mapper, cache=False)
+    assert (answer.status, answer.mapping, answer.cost) == ("infeasible", None, None)
+    # one value of each of three tensors, 8 bits wide
+    assert "'Buffer': A 8 + B 8 + C 8 = 24 bits, capacity 20 bits" in answer.reasons[0]
+    assert answer.reasons[0] in str(answer)

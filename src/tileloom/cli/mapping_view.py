@@ -118,7 +118,9 @@ def _plain(text: str) -> str:
 def _status(result: SearchResult) -> str:
     if result.status in MARKS:
         return MARKS[result.status]
-    return f"[yellow]…[/] within {result.gap:.1%}" if result.cost else "[red]… nothing found[/]"
+    if result.cost is None:
+        return "[red]… nothing found[/]"
+    return f"[yellow]…[/] within {result.gap:.1%}" if result.lower_bound > 0 else "[yellow]…[/] stopped"
 
 
 def _use(result: NetworkResult) -> float:

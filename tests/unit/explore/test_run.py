@@ -5,7 +5,6 @@ from pathlib import Path
 
 import polars
 import pytest
-from tileloom.workload.load import load_problem
 
 from stub_mapper import StubMapper, network, product
 from tileloom.architecture.load import load_architecture
@@ -16,6 +15,7 @@ from tileloom.mapping.yaml import mapping_from_yaml
 from tileloom.search.columns import COLUMNS
 from tileloom.search.driver import map_network
 from tileloom.search.network import NetworkResult
+from tileloom.workload.load import load_problem
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from stub_mapper import StubMapper, network, product
+from stub_mapper import StubMapper, die, network, product
 from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError, UnsupportedError
-from tileloom.search.driver import map_network, map_problem
+from tileloom.search.driver import WorkerError, map_network, map_problem
 from tileloom.search.network import NetworkResult
 from tileloom.search.registry import make_mapper
 
@@ -101,6 +101,14 @@ def test_a_model_that_the_mapper_cannot_use_is_refused(stub: type[StubMapper], c
 def test_unknown_mapper(chip: Architecture) -> None:
     with pytest.raises(InputError, match=r"no mapper 'optimul' \(did you mean 'optimal'\?\)"):
         run(chip, ("a", 4), mapper="optimul")
+
+
+def test_a_worker_that_dies_is_an_error_with_advice(
+    stub: type[StubMapper], chip: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tileloom.search.driver.search_one", die)
+    with pytest.raises(WorkerError, match="a worker process died while 2 problems were searched by 2 workers"):
+        run(chip, ("a", 4), ("b", 5), workers=2)
 
 
 def test_one_problem(stub: type[StubMapper], chip: Architecture) -> None:
