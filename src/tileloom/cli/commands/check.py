@@ -17,7 +17,10 @@ def command(
     variables: o.Variables = None,
     json: o.Json = False,
 ) -> None:
-    """Check MAPPING of problem P on ARCH: exit code 1 when it breaks a rule."""
+    """Name every rule that MAPPING breaks.
+
+    Exit code 1 when it breaks any.
+    """
     from dataclasses import asdict
 
     from tileloom import api

@@ -15,7 +15,10 @@ def command(
     variables: o.Variables = None,
     json: o.Json = False,
 ) -> None:
-    """Evaluate MAPPING of problem P on ARCH with every cost model that takes it."""
+    """Evaluate MAPPING under every cost model.
+
+    A model that does not take it says why.
+    """
     from tileloom import api
     from tileloom.cli.cost_view import print_verdicts
     from tileloom.cli.show import emit_json

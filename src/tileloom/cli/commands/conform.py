@@ -17,7 +17,10 @@ def command(
     progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
     json: o.Json = False,
 ) -> None:
-    """Recompute every reference row: exit code 1 unless all match."""
+    """Recompute another tool's published rows.
+
+    Exit code 1 unless every row matches.
+    """
     from tileloom.cli.show import emit_json, progress_bar
     from tileloom.explore.conform.registry import CONFORM
 

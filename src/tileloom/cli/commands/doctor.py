@@ -8,7 +8,10 @@ from tileloom.cli import options as o
 
 
 def command(json: o.Json = False) -> None:
-    """Check Python, libraries, extras, the kernels and known clashes: exit code 1 when something is wrong."""
+    """Check the installation.
+
+    Looks at Python, libraries, extras, compiled kernels, a self-test and known clashes.
+    """
     from dataclasses import asdict
 
     from tileloom.cli.diagnosis import examine

@@ -16,7 +16,10 @@ def command(
     variables: o.Variables = None,
     json: o.Json = False,
 ) -> None:
-    """Read FILE and print its distinct problems, multiply-accumulates and skipped nodes."""
+    """Show what is in FILE and what was skipped.
+
+    Exit code 1 when a node was skipped.
+    """
     from tileloom import api
     from tileloom.cli.network_view import print_import
     from tileloom.cli.show import emit_json

@@ -26,7 +26,10 @@ def command(
     path: Annotated[bool, typer.Option("--path", help="Print the file of a network or architecture.")] = False,
     json: o.Json = False,
 ) -> None:
-    """List what the library and the installed packages offer."""
+    """List what there is to choose from.
+
+    With a name, that one in full.
+    """
     from tileloom.cli.catalogue import entries, entry
     from tileloom.cli.show import emit_json, print_pairs
 

@@ -37,7 +37,10 @@ def command(
     progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
     json: o.Json = False,
 ) -> None:
-    """Map NETWORK onto ARCH and print what each layer costs, with proof."""
+    """Map every layer of NETWORK onto ARCH, with proof.
+
+    Each distinct layer is searched once. Exit code 1 when a layer has no mapping or a node was skipped.
+    """
     from tileloom import api
     from tileloom.cli import mapping_view as view
     from tileloom.cli.show import emit_json, note, progress_bar

@@ -14,7 +14,10 @@ def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory.")],
     json: o.Json = False,
 ) -> None:
-    """Write DIR/report.html from DIR/run.json and say where it is."""
+    """Write the page of a run directory again.
+
+    DIR/report.html is made from DIR/report.json.
+    """
     from tileloom.cli.show import emit_json
     from tileloom.explore.run import require_run
     from tileloom.report.html import write_report
