@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from math import isclose
 from typing import ClassVar, Literal, Protocol
 
@@ -91,6 +92,9 @@ class Cost:
             f"{self.energy_pj:.6g} pJ, {self.cycles:.6g} cycles, EDP {self.edp:.6g} pJ*cycles, "
             f"utilisation {self.utilization:.1%}, bottleneck {self.bottleneck or '-'}"
         )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

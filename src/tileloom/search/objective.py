@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import ClassVar, Literal, Protocol
 
 from tileloom.architecture.model import Architecture
@@ -57,6 +58,18 @@ class SearchResult:
     def gap(self) -> float:
         """(value - lower bound) / value; 0 = proven."""
         return 0.0 if self.value == 0 or self.cost is None else (self.value - self.lower_bound) / self.value
+
+    def __str__(self) -> str:
+        """The problem, the mapping as a loop nest and its cost, or the reasons why there is none."""
+        from tileloom.mapping.text import to_text
+
+        if self.mapping is None or self.cost is None:
+            return "\n".join((str(self.problem), self.status, *self.reasons))
+        nest = to_text(self.mapping, self.problem, self.cost)
+        return f"{self.problem}\n{nest}\n{self.status}: {self.cost}; lower bound {self.lower_bound:.6g}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 class Mapper(Protocol):

@@ -1,0 +1,5 @@
+"""`python -m tileloom`: the same program as `tileloom`."""
+
+from tileloom.cli.main import main
+
+main()

@@ -1,0 +1,75 @@
+"""`tileloom map`: a network onto a chip, each distinct layer once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from tileloom.cli import options as o
+
+if TYPE_CHECKING:
+    from tileloom.search.objective import Objective
+
+
+def command(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="ONNX or YAML file, library name, or einsum.")],
+    arch: o.Arch,
+    objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "edp",
+    mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
+    model: o.Model = "loopnest",
+    out: Annotated[Path | None, typer.Option(help="Write a run directory with report.html here.")] = None,
+    bind: o.Bind = None,
+    size: o.Size = None,
+    bits: o.Bits = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Map only this layer; may be repeated.")] = None,
+    gap: Annotated[float | None, typer.Option(min=0, max=1, help="Stop at this proven relative gap.")] = None,
+    pareto: Annotated[bool, typer.Option(help="Find every energy/latency trade-off.")] = False,
+    imperfect: Annotated[bool, typer.Option(help="Also try tiles that do not divide.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of a random mapper.")] = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other mapper option.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    cache: Annotated[Path | None, typer.Option(help="Folder of remembered answers.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor write remembered answers.")] = False,
+    variables: o.Variables = None,
+    explain: Annotated[bool, typer.Option(help="Say what the search pruned.")] = False,
+    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    json: o.Json = False,
+) -> None:
+    """Map every layer of NETWORK onto ARCH, with proof.
+
+    Each distinct layer is searched once. Exit code 1 when a layer has no mapping or a node was skipped.
+    """
+    from tileloom import api
+    from tileloom.cli import mapping_view as view
+    from tileloom.cli.show import emit_json, note, progress_bar
+    from tileloom.explore.record import describe
+    from tileloom.explore.run import refuse_target
+
+    if out is not None:
+        refuse_target(out)
+    given = o.plain_pairs("--set", variables)
+    loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
+    chip = api.load_architecture(arch, variables=given, workload=loaded)
+    flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed}
+    with progress_bar(f"Mapping {loaded.name}", progress) as callback:
+        result = api.map(
+            loaded,
+            chip,
+            cast("Objective", objective),
+            mapper=mapper,
+            model=model,
+            options=view.mapper_options(flags, option),
+            workers=workers,
+            cache=False if no_cache else (str(cache) if cache else True),
+            progress=callback,
+        )
+    page = result.report(out, command=view.command_line()) if out is not None else None
+    if json:
+        emit_json(describe(result))
+    else:
+        view.print_network(result, explain=explain)
+    if page is not None:
+        note(f"Report: {page}")
+    raise typer.Exit(view.say_what_is_missing(result))

@@ -1,0 +1,88 @@
+"""Options that several commands share, and how NAME=VALUE arguments are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tileloom.core.errors import InputError
+
+if TYPE_CHECKING:
+    from tileloom.architecture.model import Architecture
+    from tileloom.workload.problem import Problem
+
+Arch = Annotated[str, typer.Option("--arch", metavar="ARCH", help="Library name or YAML file of the chip.")]
+Bind = Annotated[
+    list[str] | None, typer.Option("--bind", metavar="NAME=N", help="Size of a symbolic dimension; may be repeated.")
+]
+Bits = Annotated[int | None, typer.Option("--bits", min=1, help="Bits per value where the source does not say.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+Model = Annotated[str, typer.Option("--model", metavar="MODEL", help="Cost model.")]
+ProblemSource = Annotated[
+    str, typer.Option("--problem", metavar="P", help="YAML file, network.onnx:layer, or an einsum with --size.")
+]
+MappingFile = Annotated[str, typer.Argument(metavar="MAPPING", help="Mapping file (YAML).")]
+Size = Annotated[
+    list[str] | None, typer.Option("--size", metavar="DIM=N", help="Extent of an einsum's dimension; may be repeated.")
+]
+Variables = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Variable of a template file; may be repeated.")
+]
+
+
+def pairs(option: str, values: Sequence[str] | None) -> dict[str, str]:
+    """['N=1'] -> {'N': '1'}; InputError names every value that is not NAME=VALUE."""
+    split = [v.partition("=") for v in values or ()]
+    wrong = [f"{option} {n}{e}{v}: expected NAME=VALUE" for n, e, v in split if not (n.strip() and e and v.strip())]
+    if wrong:
+        raise InputError(wrong)
+    return {n.strip(): v.strip() for n, _, v in split}
+
+
+def sizes(option: str, values: Sequence[str] | None) -> dict[str, int]:
+    """['N=1'] -> {'N': 1}; InputError names every value that is not a positive whole number."""
+    given = pairs(option, values)
+    wrong = [
+        f"{option} {n}={v}: expected a whole number, at least 1"
+        for n, v in given.items()
+        if not v.isdecimal() or int(v) < 1
+    ]
+    if wrong:
+        raise InputError(wrong)
+    return {n: int(v) for n, v in given.items()}
+
+
+def plain_pairs(option: str, values: Sequence[str] | None) -> dict[str, bool | int | float | str]:
+    """['n=2', 'fast=true'] -> {'n': 2, 'fast': True}; what is neither a number nor true/false stays text."""
+    return {name: _plain(text) for name, text in pairs(option, values).items()}
+
+
+def _plain(text: str) -> bool | int | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def read_problem_and_chip(
+    problem: str,
+    arch: str,
+    size: Sequence[str] | None,
+    bind: Sequence[str] | None,
+    bits: int | None,
+    variables: Sequence[str] | None,
+) -> tuple[Problem, Architecture]:
+    """What `evaluate`, `check` and `compare` are about."""
+    from tileloom import api
+
+    given = plain_pairs("--set", variables)
+    work = api.load_problem(
+        problem, sizes=sizes("--size", size), bind=sizes("--bind", bind), bits=bits, variables=given
+    )
+    return work, api.load_architecture(arch, variables=given, workload=work)

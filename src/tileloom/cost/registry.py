@@ -1,0 +1,18 @@
+"""The cost models by name. Knows where each one lives, imports none of them until it is asked for."""
+
+from __future__ import annotations
+
+from tileloom.core.registry import Registry, from_module
+from tileloom.cost.base import CostModel
+
+MODELS: Registry[type[CostModel]] = Registry(
+    kind="cost model",
+    group="tileloom.models",
+    builtin={"loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel")},
+    about={"loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)"},
+)
+
+
+def get_model(name: str) -> CostModel:
+    """A cost model with its default options; InputError names the known ones."""
+    return MODELS.get(name)()

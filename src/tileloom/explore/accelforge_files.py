@@ -1,0 +1,56 @@
+"""AccelForge's own files in place of ours: told apart by their top-level keys, read and resolved for a workload.
+
+The reading itself is in the notation folders of workload and architecture; conformity checks are in conform/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tileloom.architecture.model import Architecture
+from tileloom.core.errors import InputError, UnsupportedError
+from tileloom.workload.network import Network
+from tileloom.workload.problem import Problem
+
+YAML_ENDINGS = (".yaml", ".yml", ".jinja")
+HEAD_BYTES = 1_000_000
+
+
+def has_section(path: str | Path, section: str) -> bool:
+    """Whether it is a YAML file (or a template of one) with the top-level key `section`: 'arch' or 'workload'."""
+    file = Path(path)
+    if file.suffix.lower() not in YAML_ENDINGS or not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    return re.search(rb"^" + section.encode() + rb"\s*:", head, re.MULTILINE) is not None
+
+
+def read_network(path: str | Path, variables: Mapping[str, object]) -> Network:
+    """A workload file as a network. Raises InputError with every fault."""
+    from tileloom.workload.frontends.accelforge import read_workload, to_network
+
+    return to_network(read_workload(path, variables))
+
+
+def read_chip(path: str | Path, variables: Mapping[str, object], problems: Sequence[Problem]) -> Architecture:
+    """An architecture file, resolved for these problems. InputError without any; UnsupportedError where they disagree.
+
+    Its rules speak of sets of tensors, which every einsum fills with its own.
+    """
+    from tileloom.architecture.notation.accelforge import read_architecture
+
+    if not problems:
+        raise InputError(f"{path}: an AccelForge architecture is resolved for a workload; give the workload with it")
+    file = read_architecture(path, variables)
+    met = {problem.name: file.resolve(problem) for problem in problems}
+    first = next(iter(met.values()))
+    others = [name for name, chip in met.items() if chip != first]
+    if others:
+        raise UnsupportedError(
+            f"{path}: its rules come out differently for '{problems[0].name}' and for {', '.join(others[:5])}, "
+            "whose tensors have other names; map them one at a time (--layer)"
+        )
+    return first

@@ -1,0 +1,18 @@
+"""The tools whose published rows can be recomputed, by name. Each reads its own directory format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tileloom.core.registry import Registry, from_module
+from tileloom.explore.conform.base import ConformReport, Progress
+
+Recompute = Callable[[Path, int | None, Progress | None], ConformReport]
+
+CONFORM: Registry[Recompute] = Registry(
+    kind="conform model",
+    group="tileloom.conform",
+    builtin={"accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge")},
+    about={"accelforge": "AccelForge: random mappings evaluated there, and optima found there"},
+)

@@ -1,0 +1,72 @@
+"""The mappers by name, and how their options are filled in. Imports no mapper until it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
+from tileloom.core.registry import Registry, from_module
+from tileloom.cost.registry import get_model
+from tileloom.search.objective import Mapper
+
+MAPPERS: Registry[type[Mapper]] = Registry(
+    kind="mapper",
+    group="tileloom.mappers",
+    builtin={
+        "optimal": from_module("tileloom.search.mappers.optimal:OptimalMapper"),
+        "exhaustive": from_module("tileloom.search.mappers.exhaustive:ExhaustiveMapper"),
+        "random": from_module("tileloom.search.mappers.random:RandomMapper"),
+    },
+    about={
+        "optimal": "branch and bound over the whole space; proves its answer optimal (default)",
+        "exhaustive": "evaluates every mapping of a small space",
+        "random": "best of randomly drawn mappings, from a seed",
+    },
+)
+
+
+def make_mapper(name: str, options: Mapping[str, Any] | None = None, model: str = "loopnest") -> Mapper:
+    """A mapper with these options (its fields). UnsupportedError and InputError name what does not fit."""
+    cls = MAPPERS.get(name)
+    known: list[str] = [f.name for f in fields(cls)] if is_dataclass(cls) else []
+    given = dict(options or {})
+    if "model" in known:
+        given["model"] = get_model(model)
+    elif model != "loopnest":
+        raise UnsupportedError(f"mapper '{name}' searches with the cost model 'loopnest' only, not '{model}'")
+    if given.get("imperfect") and "imperfect" not in known and "remainders" in known:
+        given.setdefault("remainders", 1)
+        del given["imperfect"]
+    unknown = [
+        f"mapper '{name}' has no option '{key}'{did_you_mean(key, known)}; it has: {', '.join(known) or 'none'}"
+        for key in given
+        if key not in known
+    ]
+    if unknown:
+        raise UnsupportedError("\n".join(unknown))
+    kinds: dict[str, str] = (
+        {f.name: f.type if isinstance(f.type, str) else str(getattr(f.type, "__name__", f.type)) for f in fields(cls)}
+        if is_dataclass(cls)
+        else {}
+    )
+    wrong = [fault for key, value in given.items() if (fault := _fault(name, key, value, kinds[key]))]
+    if wrong:
+        raise InputError(wrong)
+    return cls(**given)
+
+
+def _fault(mapper: str, option: str, value: object, kind: str) -> str | None:
+    """Why a value does not suit an option of this annotated type; None when it does."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    if kind.startswith("bool"):
+        fits, expected = isinstance(value, bool), "true or false"
+    elif kind.startswith("int"):
+        fits, expected = number and isinstance(value, int), "a whole number, at least 0"
+    elif kind.startswith("float"):
+        fits, expected = number, "a number, at least 0"
+    else:
+        # Constraints and models are values of the API; there is no text form to check.
+        fits, expected = not isinstance(value, bool | int | float | str), "a value that only the Python API can give"
+    return None if fits else f"option '{option}' of mapper '{mapper}' is {value!r}; expected {expected}"
