@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 DEMO_OUT := out/demo
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help demo test lint bench conform reference-given clean
+.PHONY: help demo test test-all lint bench conform reference-given clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo                    map ResNet-18 (ONNX) onto an Eyeriss-like chip; writes $(DEMO_OUT)/report.html"
 	@echo "make test                    ruff, mypy and the test suite"
+	@echo "make test-all                the same and the slow tests (larger spaces and nests)"
 	@echo "make lint                    ruff and mypy only"
 	@echo "make bench                   every speed claim as a ratio measured now"
 	@echo "make conform REFERENCE=DIR   recompute another tool's published rows (MODEL=accelforge)"
@@ -23,6 +24,9 @@ demo: $(VENV)/.installed-run
 	@$(BIN)/tileloom map "$$(cat $(VENV)/demo-network)" --bind N=1 --arch eyeriss --objective edp --out $(DEMO_OUT)
 
 test: lint
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: lint
 	@$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed-dev

@@ -15,6 +15,7 @@ from tileloom.architecture.model import Architecture
 from tileloom.core.errors import UnsupportedError
 from tileloom.cost.base import Cost, CostModel, Profile
 from tileloom.cost.models.loopnest import LoopnestModel
+from tileloom.mapping.legality import is_legal
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, SearchResult, Status, value_of
 from tileloom.search.optimal.arrays import Ints
@@ -66,7 +67,7 @@ class OptimalMapper:
         setting = setting_of(problem, architecture)
         job = _Job(self, setting, objective, rank_groups(setting), required_use(setting))
         if not setting.dims or problem.copy:
-            result = job.trivial()
+            result = job.without_loops()
         else:
             result = job.result(job.front() if self.pareto else job.best())
         return replace(result, seconds=perf_counter() - started)
@@ -147,22 +148,28 @@ class _Job:
         mapping = build_mapping(self.setting, prepared.compiled.template, prepared.tiles(rows))
         return mapping, LoopnestModel().evaluate(self.setting.problem, self.setting.architecture, mapping)
 
-    def trivial(self) -> SearchResult:
-        """No loop to choose: every tensor stays in the outermost memory, or the keep rules decide."""
-        template = next(iter(templates(self.setting)))
-        tiles = [[1] * len(a) for a in template.allowed]
-        mapping = build_mapping(self.setting, template, tiles)
-        cost = LoopnestModel().evaluate(self.setting.problem, self.setting.architecture, mapping)
+    def without_loops(self) -> SearchResult:
+        """Nothing to tile (one point, or a copy): only placements differ, so every legal one is evaluated."""
+        problem, chip = self.setting.problem, self.setting.architecture
+        found: list[tuple[float, MappingTree, Cost]] = []
+        for template in templates(self.setting):
+            self.templates_listed += 1
+            mapping = build_mapping(self.setting, template, [[1] * len(a) for a in template.allowed])
+            if is_legal(problem, chip, mapping):
+                cost = LoopnestModel().evaluate(problem, chip, mapping)
+                found.append((value_of(cost, self.objective), mapping, cost))
+        value, mapping_found, cost_found = min(found, key=lambda f: f[0]) if found else (0.0, None, None)
         return SearchResult(
-            problem=self.setting.problem,
+            problem=problem,
             objective=self.objective,
-            status="optimal",
-            mapping=mapping,
-            cost=cost,
-            lower_bound=value_of(cost, self.objective),
-            evaluated=1,
-            space_size=1,
+            status="optimal" if found else "infeasible",
+            mapping=mapping_found,
+            cost=cost_found,
+            lower_bound=value,
+            evaluated=len(found),
+            space_size=self.templates_listed,
             mapper="optimal",
+            reasons=() if found else why_infeasible(self.setting),
         )
 
     def result(self, outcome: Outcome) -> SearchResult:
