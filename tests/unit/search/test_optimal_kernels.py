@@ -15,6 +15,8 @@ from chips import array, conv, matmul, transposed_conv, two_level
 
 from tileloom.architecture.model import NOTHING, FanoutAxis, TensorSet
 from tileloom.search.mappers.optimal import OptimalMapper
+from tileloom.search.objective import Objective
+from tileloom.search.optimal import classes
 from tileloom.search.optimal.columns import rank_groups
 from tileloom.search.optimal.compile import Layout, compile_template
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY, insert_point, is_dominated, pareto_rows
@@ -148,3 +150,22 @@ def test_visits_equal_walking_the_loops(extent: int, sizes: list[int], mask: int
         return sum(walk(min(tiles[slot], size - start), slot + 1) for start in trips)
 
     assert visits(extent, np.array([tiles]), mask)[0] == walk(extent, 0)
+
+
+@pytest.mark.parametrize("objective", ["energy", "latency", "edp"])
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_searching_by_classes_changes_nothing(monkeypatch: pytest.MonkeyPatch, case: int, objective: Objective) -> None:
+    problem, chip = CASES[case]
+    whole = OptimalMapper().search(problem, chip, objective)
+    monkeypatch.setattr(classes, "WORTH_IT", 0)
+    by_class = OptimalMapper().search(problem, chip, objective)
+    assert by_class.value == pytest.approx(whole.value, rel=1e-12)
+    assert by_class.status == whole.status == "optimal"
+
+
+def test_too_many_combinations_of_classes_fall_back_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, chip = CASES[1]
+    whole = OptimalMapper().search(problem, chip, "edp")
+    monkeypatch.setattr(classes, "WORTH_IT", 0)
+    monkeypatch.setattr(classes, "MOST_COMBINATIONS", 2)
+    assert OptimalMapper().search(problem, chip, "edp").value == pytest.approx(whole.value, rel=1e-12)

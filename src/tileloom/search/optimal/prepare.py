@@ -16,6 +16,9 @@ from tileloom.search.optimal.options import Options, group_options, pareto
 
 NO_POINTS = np.empty((0, 2))
 
+PARETO_AT_MOST = 8_000
+"""Options above which the Pareto filter is left out: such tables are searched class by class, where bounds do its work."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -71,12 +74,14 @@ def narrow(prepared: Prepared, goal: Goal, best: float, counts: Ints) -> tuple[N
     )  # fmt: skip
     if not possible:
         return None, float(cut)
-    kept = []
-    for g, (columns, equal) in enumerate(prepared.distinct):
-        own = rows[prepared.starts[g] : prepared.starts[g] + alive[g]]
-        kept.append(own[pareto(prepared.table[own][:, columns], equal)])
+    kept = [rows[begin : begin + count] for begin, count in zip(prepared.starts, alive)]
+    if sum(alive) < PARETO_AT_MOST:
+        kept = [
+            own[pareto(prepared.table[own][:, columns], equal)]
+            for own, (columns, equal) in zip(kept, prepared.distinct)
+        ]
     chosen = np.concatenate(kept)
-    narrowed = Narrowed(np.ascontiguousarray(prepared.table[chosen]), _ranges([len(k) for k in kept]), chosen)
+    narrowed = Narrowed(np.ascontiguousarray(prepared.table[chosen]), ranges([len(k) for k in kept]), chosen)
     return narrowed, float(cut)
 
 
@@ -96,7 +101,7 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
     sums = [compiled.energy, *compiled.busy]
     terms = [t for s in sums for t in s]
     cost = CostArrays(
-        forms=_ranges([len(s) for s in sums]),
+        forms=ranges([len(s) for s in sums]),
         plus=_floats(t.plus for t in terms),
         plus_at=_ints(t.plus_at for t in terms),
         minus=_floats(t.minus for t in terms),
@@ -106,13 +111,13 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
     )
     limit_terms = [c for x in compiled.limits for c in x.coefficients]
     limits = LimitArrays(
-        forms=_ranges([len(x.coefficients) for x in compiled.limits]),
+        forms=ranges([len(x.coefficients) for x in compiled.limits]),
         coefficient=_floats(c for c, _ in limit_terms),
         at=_ints(j for _, j in limit_terms),
         low=_floats(x.low for x in compiled.limits),
         high=_floats(x.high for x in compiled.limits),
     )
-    starts = _ranges([len(values) for values, _ in blocks])
+    starts = ranges([len(values) for values, _ in blocks])
     table = np.empty((starts[-1], len(compiled.columns)))
     least, most = np.ones(len(compiled.columns)), np.ones(len(compiled.columns))
     for start, (values, of_column) in zip(starts, blocks):
@@ -133,7 +138,8 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
     )
 
 
-def _ranges(lengths: list[int]) -> Ints:
+def ranges(lengths: list[int]) -> Ints:
+    """Where parts of these lengths begin and end when laid one after another."""
     return np.cumsum([0, *lengths]).astype(np.int64)
 
 
