@@ -45,7 +45,10 @@ def read_chip(path: str | Path, variables: Mapping[str, object], problems: Seque
     from tileloom.architecture.notation.accelforge_merge import merge
 
     if not problems:
-        raise InputError(f"{path}: an AccelForge architecture is resolved for a workload; give the workload with it")
+        raise InputError(
+            f"{path}: an AccelForge architecture is another chip for every workload; give both, as in "
+            f"'tileloom map WORKLOAD --arch {path}'"
+        )
     file = read_architecture(path, variables)
     met = [(problem, file.resolve(problem)) for problem in problems]
     if len(met) == 1:
