@@ -32,9 +32,11 @@ SMALL = st.integers(1, 4)
 def test_pareto_rows_equal_the_twin(rows: list[tuple[int, int, int]], equal: bool) -> None:
     values = np.array(sorted(rows, key=sum), dtype=float)
     same = np.array([False, equal, False])
-    fast = [tuple(values[i]) for i in pareto_rows(values, same)]
+    fast = [tuple(values[i]) for i in pareto_rows(values, same, 0)]
     slow = [tuple(values[i]) for i in pareto_rows_reference(values, same)]
     assert fast == slow
+    windowed = [tuple(values[i]) for i in pareto_rows(values, same, 3)]
+    assert set(slow) <= set(windowed) <= {tuple(row) for row in values}
 
 
 @settings(deadline=None, max_examples=60)
