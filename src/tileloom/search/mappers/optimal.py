@@ -53,7 +53,7 @@ class OptimalMapper:
     model: CostModel | None = None
 
     name: ClassVar[str] = "optimal"
-    profile: ClassVar[Profile] = Profile()
+    profile: ClassVar[Profile] = Profile(models=("loopnest",))
     PROVES_OPTIMAL: ClassVar[bool] = True
 
     def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
@@ -61,7 +61,7 @@ class OptimalMapper:
         if self.model is not None and not isinstance(self.model, LoopnestModel):
             raise UnsupportedError(
                 f"mapper 'optimal' proves optima of model 'loopnest', not of '{self.model.name}'; "
-                "use mapper 'exhaustive' or 'random' with it (E-OBJ)"
+                "use mapper 'exhaustive' or 'random' with it (E-MODEL)"
             )
         started = perf_counter()
         setting = setting_of(problem, architecture)
