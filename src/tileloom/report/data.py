@@ -72,6 +72,15 @@ class EnergyPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrontPoint:
+    """One mapping that no other beats in both energy and cycles; `chosen`: the one that the section is about."""
+
+    energy_pj: float
+    cycles: float
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorTile:
     """What a memory holds of a tensor: the shape along the tensor's axes and the bits that are there at once.
 
@@ -119,6 +128,7 @@ class LayerData:
     outer_bits       bits read and written at the outermost memory;  peak_macs_per_cycle: of the unit that computes it
     occupied_bits    (memory, tensor, series, bits reserved in one instance)
     spatial_use      (fanout, axis, instances used)
+    front            all trade-offs, energy ascending, where the search was asked for them
     """
 
     name: str
@@ -150,6 +160,7 @@ class LayerData:
     notes: tuple[str, ...] = ()
     nest: tuple[NestRow, ...] = ()
     text: str = ""
+    front: tuple[FrontPoint, ...] = ()
 
     @property
     def mapped(self) -> bool:

@@ -20,6 +20,7 @@ from tileloom.mapping.tree import Compute as ComputeLeaf
 from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, Step, walk
 from tileloom.report.data import (
     EnergyPart,
+    FrontPoint,
     LayerData,
     LoopPart,
     NestRow,
@@ -134,7 +135,11 @@ def _layer(entry: LayerResult, architecture: Architecture) -> LayerData:
     )
     if result.cost is None or result.mapping is None:
         return bare
-    return _with_cost(bare, problem, architecture, result.mapping, result.cost)
+    front = tuple(
+        FrontPoint(energy_pj=cost.energy_pj, cycles=cost.cycles, chosen=mapping == result.mapping)
+        for mapping, cost in result.front
+    )
+    return replace(_with_cost(bare, problem, architecture, result.mapping, result.cost), front=front)
 
 
 def _with_cost(

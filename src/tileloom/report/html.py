@@ -1,6 +1,7 @@
 """Puts the page together: one HTML file with its style, script and drawings inside, that needs nothing from outside.
 
-The parts are made in overview.py, charts.py, machine.py, roofline.py, listing.py and layers.py (with nest.py); this
+The parts are made in overview.py, charts.py, machine.py, roofline.py, listing.py and layers.py (with nest.py
+and front.py); this
 file only arranges them in templates/page.html.
 """
 

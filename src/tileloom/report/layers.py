@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tileloom.report import quantities as q
 from tileloom.report.charts import stacked, swatch, times
 from tileloom.report.data import LayerData, ReportData
+from tileloom.report.front import front_part
 from tileloom.report.markup import Child, Safe, el, join, short
 from tileloom.report.nest import nest
 
@@ -83,6 +84,7 @@ def _mapped_body(layer: LayerData, data: ReportData, colours: Mapping[str, str])
         _facts(layer),
         el("h4", "Proof"),
         _proof(layer, data),
+        *front_part(layer),
         el("h4", "Energy of one run"),
         _breakdown(layer, colours),
         el("h4", "Busy cycles of one run"),
