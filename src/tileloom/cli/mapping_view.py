@@ -111,7 +111,7 @@ def _print_fronts(result: NetworkResult) -> None:
         for number, (mapping, cost) in enumerate(r.result.front, start=1):
             chosen = f"chosen: least {result.objective}" if mapping == r.result.mapping else ""
             first = name if number == 1 else ""
-            table.add_row(first, str(number), short(cost.energy_pj / scale), short(cost.cycles), chosen)
+            table.add_row(first, str(number), f"{cost.energy_pj / scale:.6g}", short(cost.cycles), chosen)
     print_table(table)
 
 

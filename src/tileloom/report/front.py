@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import ceil, floor, log10
 
+from tileloom.core.units import ENERGY, common_unit
 from tileloom.report import quantities as q
 from tileloom.report.data import FrontPoint, LayerData
 from tileloom.report.markup import Child, Safe, el
@@ -61,7 +62,7 @@ def front_part(layer: LayerData) -> list[Child]:
 
 def front_plot(front: tuple[FrontPoint, ...]) -> Safe:
     """The drawing of at least one point; `front` has ascending energy and descending cycles."""
-    unit, name = q.column_unit(p.energy_pj for p in front)
+    name, unit = common_unit((p.energy_pj for p in front), ENERGY)
     x = _Scale([p.cycles for p in front], LEFT, WIDTH - RIGHT)
     y = _Scale([p.energy_pj / unit for p in front], HEIGHT - BOTTOM, TOP)
     places = [(x(p.cycles), y(p.energy_pj / unit)) for p in front]

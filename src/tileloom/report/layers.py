@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tileloom.core.units import ENERGY, common_unit
 from tileloom.report import quantities as q
 from tileloom.report.charts import stacked, swatch, times
 from tileloom.report.data import LayerData, ReportData
@@ -139,7 +140,7 @@ def _breakdown(layer: LayerData, colours: Mapping[str, str]) -> Safe:
     keys = list(dict.fromkeys((p.component, p.tensor, p.series) for p in layer.energy))
     order = {name: i for i, name in enumerate(colours)}
     rows = []
-    factor, unit = q.column_unit(_energy_of(layer, key) for key in keys)
+    unit, factor = common_unit((_energy_of(layer, key) for key in keys), ENERGY)
     largest = max((_energy_of(layer, key) for key in keys), default=0.0) / factor
     places = 1 if largest >= 100 else 2 if largest >= 10 else 3
     for key in sorted(keys, key=lambda k: order.get(k[0], len(order))):

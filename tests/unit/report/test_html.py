@@ -149,7 +149,7 @@ def test_write_report_leaves_nothing_half_written(data: ReportData, tmp_path) ->
     blocked = tmp_path / "page.html"
     blocked.mkdir()
     (blocked / "report.html").mkdir()
-    with pytest.raises(InputError, match="cannot write the report"):
+    with pytest.raises(InputError, match="cannot be written"):
         write_report(data, blocked)
     assert [f.name for f in blocked.iterdir()] == ["report.html"]
 
