@@ -5,16 +5,12 @@ The exhaustive mapper uses none of the optimal mapper's arguments: it lists plac
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "search"))
 from chips import array, conv, matmul, port, transposed_conv, two_level
-
 from tileloom.architecture.model import (
     EVERYTHING,
     NOTHING,
