@@ -95,23 +95,23 @@ def print_network(result: NetworkResult, *, explain: bool) -> None:
         kinds = Counter(v.operator for v in result.network.vector_ops)
         listed = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
         typer.echo(f"Without multiply-accumulates, not mapped: {listed}.")
-    _print_fronts(result)
+    if any(r.result.front for r in result.layers):
+        _print_fronts(result)
     if explain:
         _print_explanations(result)
 
 
 def _print_fronts(result: NetworkResult) -> None:
-    """In Pareto mode, every trade-off of energy against latency of each layer, for one run of it."""
-    fronts = [(r.distinct.problem.name, [cost for _, cost in r.result.front]) for r in result.layers if r.result.front]
-    if not fronts:
-        return
-    unit, scale = common_unit([c.energy_pj for _, costs in fronts for c in costs], ENERGY)
-    heads = [("layer", False), (unit, True), ("cycles", True), ("use", True)]
-    table = make_table("Trade-offs of one run", heads, "No mapping has both less energy and fewer cycles.")
-    for name, costs in fronts:
-        for i, c in enumerate(sorted(costs, key=lambda c: c.energy_pj)):
-            shown = "" if i else _plain(shorten(name, NAME_WIDTH))
-            table.add_row(shown, short(c.energy_pj / scale), short(c.cycles), f"{c.utilization:.0%}")
+    """Every trade-off of one run of each layer; the chosen ones, which the first table shows, are marked."""
+    unit, scale = common_unit([c.energy_pj for r in result.layers for _, c in r.result.front], ENERGY)
+    heads = [("layer", False), ("no.", True), (unit, True), ("cycles", True), ("", False)]
+    table = make_table("Energy against latency", heads, "Of one run; no mapping is better in both.")
+    for r in result.layers:
+        name = _plain(shorten(r.distinct.problem.name, NAME_WIDTH))
+        for number, (mapping, cost) in enumerate(r.result.front, start=1):
+            chosen = f"chosen: least {result.objective}" if mapping == r.result.mapping else ""
+            first = name if number == 1 else ""
+            table.add_row(first, str(number), f"{cost.energy_pj / scale:.6g}", short(cost.cycles), chosen)
     print_table(table)
 
 

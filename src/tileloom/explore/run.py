@@ -1,6 +1,7 @@
 """A run directory: everything one run found, in files that can be fed back in. Written whole or not at all.
 
     run.json  results.parquet  architecture.yaml  problems/<layer>.yaml  best/<layer>.yaml  (report.json, report.html)
+    best/<layer>/front-001.yaml ...   every trade-off, energy ascending, where the search was asked for the front
 
 What the files say is decided in record.py and search/columns.py.
 """
@@ -125,6 +126,11 @@ def _fill(draft: Path, result: NetworkResult) -> None:
         entry["mapping_file"] = f"best/{stem}.yaml" if mapping else None
         if mapping:
             (draft / "best" / f"{stem}.yaml").write_text(mapping_to_yaml(mapping, problem.name), encoding="utf-8")
+        if layer.result.front:
+            (draft / "best" / stem).mkdir()
+        for number, point in enumerate(entry["front"], start=1):
+            point["mapping_file"] = f"best/{stem}/front-{number:03}.yaml"
+            (draft / point["mapping_file"]).write_text(point["mapping"], encoding="utf-8")
     (draft / "architecture.yaml").write_text(architecture_to_yaml(result.architecture), encoding="utf-8")
     to_frame(result).write_parquet(draft / "results.parquet")
     (draft / RUN_FILE).write_text(to_json(record), encoding="utf-8")

@@ -1,5 +1,6 @@
 """Every command once on small input: what it prints, that --json is JSON and nothing else, and its exit code."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,26 @@ def test_check_and_compare(run, mapped) -> None:
     assert [v["model"] for v in verdicts][:1] == ["loopnest"]
     assert verdicts[0]["cost"]["energy_pj"] > 0
     assert "loopnest" in run("compare", *mapped).out
+
+
+def test_a_mapping_from_standard_input(run, mapped, monkeypatch) -> None:
+    path, *rest = mapped
+    for command in ("check", "evaluate", "compare"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(path.read_text()))
+        assert run(command, "-", *rest).code == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run("check", "-", *rest).code == 2
+
+
+def test_check_of_a_pair(run, chip_file) -> None:
+    pair = ("check", "--problem", PRODUCT, *SIZES, "--arch", chip_file)
+    assert run(*pair).out == "conforms: problem on tiny\n"
+    chip_file.write_text(chip_file.read_text().replace("1024", "20"))
+    refused = run(*pair, "--mapper", "exhaustive", "--objective", "speed", "--json")
+    assert (refused.code, refused.json["legal"]) == (1, False)
+    assert [d["code"] for d in refused.json["diagnostics"]] == ["E-OBJ", "E-OBJ", "E-CAP"]
+    shown = run(*pair, "--model", "loopnets")
+    assert (shown.code, "did you mean 'loopnest'" in shown.err) == (2, True)
 
 
 def test_report_is_written_again(run, run_folder) -> None:

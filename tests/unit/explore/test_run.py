@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars
@@ -19,6 +20,7 @@ from tileloom.mapping.yaml import mapping_from_yaml
 from tileloom.search.columns import COLUMNS
 from tileloom.search.driver import map_network
 from tileloom.search.network import NetworkResult
+from tileloom.search.table import row
 from tileloom.workload.load import load_problem
 
 
@@ -74,6 +76,11 @@ def test_the_table_has_the_listed_columns(result: NetworkResult, tmp_path: Path)
     assert frame["layer"].to_list() == ["block/1:conv", "block 1 conv", "big"]
     assert frame["energy_pj"].null_count() == 1
     assert frame["count"].to_list() == [2, 1, 1]
+
+
+def test_a_space_larger_than_any_float_is_infinite_in_the_table(result: NetworkResult) -> None:
+    layer = result.layers[0]
+    assert row(replace(layer, result=replace(layer.result, space_size=10**400)))["space_size"] == float("inf")
 
 
 def test_file_names_are_distinct_whatever_the_layers_are_called() -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from report_cases import LAYERS, conv, network_result
 
+from report_cases import LAYERS, conv, network_result
 from tileloom.core.errors import InputError
 from tileloom.report import ReportData, extract, render_html, write_dataset, write_report
 from tileloom.report.markup import Safe, el, short, text
@@ -156,7 +156,7 @@ def test_write_report_leaves_nothing_half_written(data: ReportData, tmp_path) ->
     blocked = tmp_path / "page.html"
     blocked.mkdir()
     (blocked / "report.html").mkdir()
-    with pytest.raises(InputError, match="cannot write the report"):
+    with pytest.raises(InputError, match="cannot be written"):
         write_report(data, blocked)
     assert [f.name for f in blocked.iterdir()] == ["report.html"]
 

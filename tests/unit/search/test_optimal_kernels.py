@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
 from chips import array, conv, matmul, transposed_conv, two_level
-
 from tileloom.architecture.model import NOTHING, FanoutAxis, TensorSet
 from tileloom.search.mappers.optimal import OptimalMapper
 from tileloom.search.objective import Objective
@@ -94,6 +89,19 @@ def test_front_holds_both_ends_and_nothing_dominated() -> None:
     assert result.value == pytest.approx(best, rel=1e-12)
 
 
+@pytest.mark.parametrize("objective", ["energy", "latency", "edp"])
+def test_a_front_claims_no_more_than_it_knows(objective: str) -> None:
+    problem, chip = matmul(8, 8, 4), array()
+    best = OptimalMapper().search(problem, chip, objective).value
+    rough = OptimalMapper(pareto=True, gap=0.3).search(problem, chip, objective)
+    assert rough.lower_bound <= best <= rough.value
+    assert rough.lower_bound == pytest.approx(rough.value * 0.7 ** (2 if objective == "edp" else 1))
+    assert rough.status == "stopped"
+    broken_off = OptimalMapper(pareto=True, node_limit=3).search(problem, chip, objective)
+    assert broken_off.status == "stopped"
+    assert broken_off.lower_bound <= best <= broken_off.value
+
+
 def test_front_equals_listing_every_combination() -> None:
     problem, chip = matmul(4, 4, 2), array()
     setting = setting_of(problem, chip)
@@ -116,7 +124,7 @@ def test_front_equals_listing_every_combination() -> None:
             columns = np.prod(p.table[list(chosen)], axis=0)
             if within_limits(columns, p.limits):
                 points.append(tuple(round(v, 6) for v in cost_reference(columns, p.cost)))
-    found = [(round(e, 6), round(c, 6)) for e, c, _, _ in run_front(every).points]
+    found = [(round(e, 6), round(c, 6)) for e, c, _, _ in run_front(every, EDP).points]
     assert found == front_reference(points)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from onnx_models import model, saved
 
+from onnx_models import model, saved
 from tileloom.core.errors import InputError
 from tileloom.workload.frontends.onnx import read_onnx
 from tileloom.workload.frontends.onnx_model import MAX_FILE_BYTES, element_bits

@@ -23,7 +23,7 @@ def command(
     from tileloom.explore.record import cost_record
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    tree = api.load_mapping(mapping, work)
+    tree = o.read_mapping(mapping, work)
     with o.naming(mapping):
         cost = api.evaluate(work, chip, tree, model)
     if json:

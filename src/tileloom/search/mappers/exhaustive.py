@@ -81,8 +81,9 @@ class ExhaustiveMapper:
         reasons: tuple[str, ...] = ()
         if run.mapping is None:
             status = "infeasible" if complete else "stopped"
-            reasons = never_fits(problem, narrowed) + tuple(
-                f"{count} of {run.listed} mappings break {rule}" for rule, count in screen.explain()
+            reasons = (
+                *map(str, never_fits(problem, narrowed)),
+                *(f"{count} of {run.listed} mappings break {rule}" for rule, count in screen.explain()),
             )
         return SearchResult(
             problem=problem,

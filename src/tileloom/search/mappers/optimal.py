@@ -53,7 +53,7 @@ class OptimalMapper:
     model: CostModel | None = None
 
     name: ClassVar[str] = "optimal"
-    profile: ClassVar[Profile] = Profile()
+    profile: ClassVar[Profile] = Profile(models=("loopnest",))
     PROVES_OPTIMAL: ClassVar[bool] = True
 
     def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
@@ -61,7 +61,7 @@ class OptimalMapper:
         if self.model is not None and not isinstance(self.model, LoopnestModel):
             raise UnsupportedError(
                 f"mapper 'optimal' proves optima of model 'loopnest', not of '{self.model.name}'; "
-                "use mapper 'exhaustive' or 'random' with it (E-OBJ)"
+                "use mapper 'exhaustive' or 'random' with it (E-MODEL)"
             )
         started = perf_counter()
         setting = setting_of(problem, architecture)
@@ -140,7 +140,8 @@ class _Job:
 
     def front(self) -> Outcome:
         found = self.prepare(energy=True, time=True, code=EDP)
-        return run_front(found, gap=self.options.gap, node_limit=self.options.node_limit)
+        code = CODES[self.objective]
+        return run_front(found, code, gap=self.options.gap, node_limit=self.options.node_limit)
 
     def mapping(self, prepared: Prepared, rows: Ints) -> tuple[MappingTree, Cost]:
         mapping = build_mapping(self.setting, prepared.compiled.template, prepared.tiles(rows))
@@ -184,13 +185,16 @@ class _Job:
             status = "infeasible" if outcome.complete else "stopped"
             reasons = why_infeasible(self.setting)
         value = inf if cost is None else value_of(cost, self.objective)
-        if cost is not None and not front and not isclose(value, outcome.value, rel_tol=1e-8):
+        if cost is not None and not isclose(value, outcome.value, rel_tol=1e-8):
             raise AssertionError(
                 f"optimal mapper promised {outcome.value}, model 'loopnest' gives {value} for {self.setting.problem}"
             )
-        proven = outcome.lower_bound if not front else value
         # The model sums in another order; a bound above the value by rounding would look like a contradiction.
-        lower = 0.0 if cost is None else min(value, proven if self.options.gap or not outcome.complete else value)
+        lower = (
+            0.0
+            if cost is None
+            else min(value, outcome.lower_bound if self.options.gap or not outcome.complete else value)
+        )
         if status == "optimal" and lower < value * (1 - TIE):
             status = "stopped"
         return SearchResult(

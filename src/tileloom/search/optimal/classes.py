@@ -37,7 +37,9 @@ class Classes:
 
 def split(prepared: Prepared, narrowed: Narrowed) -> Classes:
     """Group the options by their trips in spatial slots."""
-    rows, sizes, per_group = [], [], []
+    rows: list[Ints] = []
+    sizes: list[int] = []
+    per_group: list[int] = []
     for g, shape in enumerate(prepared.compiled.shapes):
         begin, end = narrowed.starts[g], narrowed.starts[g + 1]
         tiles = prepared.options[g].tiles[narrowed.rows[begin:end] - prepared.starts[g]]

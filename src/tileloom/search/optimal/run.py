@@ -13,7 +13,7 @@ import numpy as np
 
 from tileloom.search.optimal.arrays import Goal, Ints
 from tileloom.search.optimal.classes import parts
-from tileloom.search.optimal.kernels import EDP, ENERGY, FRONT, LATENCY, search
+from tileloom.search.optimal.kernels import EDP, ENERGY, FRONT, LATENCY, search, value_of
 from tileloom.search.optimal.prepare import Prepared, narrow
 
 ARCHIVE_CAPACITY = 20_000
@@ -26,7 +26,7 @@ class Outcome:
 
     options_left   tile chains per group that were left after filters, summed over templates
     counts   nodes, options cut by bound, options cut by a limit, complete mappings evaluated, searches stopped early
-    points   with FRONT: (energy, cycles, template, rows) of every non-dominated mapping, energy ascending
+    points   of `run_front`: (energy, cycles, template, rows) of every non-dominated mapping, energy ascending
     """
 
     value: float
@@ -101,8 +101,11 @@ def run_scalar(
     return Outcome(best, lower, winner, rows, counts, templates_cut, options_left)
 
 
-def run_front(templates: Sequence[Prepared], *, gap: float = 0.0, node_limit: int = 0) -> Outcome:
-    """Every non-dominated (energy, cycles) over the templates."""
+def run_front(templates: Sequence[Prepared], objective: int, *, gap: float = 0.0, node_limit: int = 0) -> Outcome:
+    """Every non-dominated (energy, cycles) over the templates; with `gap`, one within that share of each in both.
+
+    objective   of which `value` and `lower_bound` are
+    """
     groups = max((len(p.starts) for p in templates), default=1)
     archive = np.full((ARCHIVE_CAPACITY, 2), inf)
     owners = np.zeros((ARCHIVE_CAPACITY, groups), dtype=np.int64)
@@ -128,5 +131,10 @@ def run_front(templates: Sequence[Prepared], *, gap: float = 0.0, node_limit: in
         )
         for k in range(size)
     )
-    value = points[0][0] if points else inf
-    return Outcome(value, value, None, None, counts, 0, options_left, points)
+    value = min((float(value_of(energy, cycles, objective)) for energy, cycles, _, _ in points), default=inf)
+    if counts[4]:
+        lower = min((root_value(p, objective) for p in templates), default=inf)
+    else:
+        # A mapping left out has a point of the front within the gap in energy and in cycles, so in both for EDP.
+        lower = value * (1 - gap) ** (2 if objective == EDP else 1)
+    return Outcome(value, min(value, lower), None, None, counts, 0, options_left, points)
