@@ -35,7 +35,7 @@ lint: $(VENV)/.installed-dev
 	@$(BIN)/mypy --no-error-summary
 
 bench: $(VENV)/.installed-dev
-	@$(BIN)/python benchmarks/run.py $(ONLY)
+	@$(BIN)/python benchmarks/run.py $(ONLY) $(FLAGS)
 
 MODEL := accelforge
 conform: reference-given $(VENV)/.installed-run
