@@ -171,10 +171,16 @@ def architecture_of(document: object, where: str = "architecture") -> DmazeArchi
     if details.get("pe_pipelined", True) is not True:
         faults.append(f"{where}: pe_pipelined must be true; the model of other PEs was never written")
     flags = [k for k in _PRUNING if k.startswith("PRUNE")]
-    faults += [f"{where}: {k} is {basic[k]!r}; expected true or false" for k in flags if basic.get(k) not in (None, True, False)]
+    faults += [
+        f"{where}: {k} is {basic[k]!r}; expected true or false"
+        for k in flags
+        if basic.get(k) not in (None, True, False)
+    ]
     plain = {k: v for k, v in (*details.items(), *basic.items()) if k not in (*flags, "pe_pipelined")}
     faults += [
-        f"{where}: {k} is {v!r}; expected a number" for k, v in plain.items() if not isinstance(v, int | float) or isinstance(v, bool)
+        f"{where}: {k} is {v!r}; expected a number"
+        for k, v in plain.items()
+        if not isinstance(v, int | float) or isinstance(v, bool)
     ]
     if faults:
         raise InputError(faults, file=where)

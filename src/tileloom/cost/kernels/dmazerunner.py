@@ -139,7 +139,7 @@ def dram_stage(vector, moved, dma_pj, dram_trips, output_tiles, faithful, own, w
                 own[o] += moved[p] * (2 if p == 0 and vector[0] == 1 else 1)
     running, key, first = 0, 0, 0
     while True:
-        above = np.int64(0)
+        above = 0
         for o in range(m):
             if vector[o] > key and (above == 0 or vector[o] < above):
                 above = vector[o]
@@ -176,7 +176,7 @@ def inside_stage(fixed, spm_vector, skip, spm_trips):
         reached, cycles = 0, 0
     key, first = 0, 0
     while True:
-        above = np.int64(0)
+        above = 0
         for o in range(m):
             if skip[o] == 1 and spm_vector[o] > key and (above == 0 or spm_vector[o] < above):
                 above = spm_vector[o]

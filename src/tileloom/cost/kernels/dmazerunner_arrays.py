@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip
 from tileloom.core.errors import UnsupportedError
-from tileloom.cost.kernels.dmazerunner import evaluate as _evaluate
 from tileloom.cost.kernels.dmazerunner import array_stage
+from tileloom.cost.kernels.dmazerunner import evaluate as _evaluate
 from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.cost.models.dmazerunner.orders import Order, candidate_orders
 from tileloom.mapping.notation.dmazerunner import ExecutionMethod
@@ -70,7 +70,8 @@ def _reuse_table(nest: Nest, candidates: tuple[Order, ...]) -> tuple[Ints, Ints]
     """(starts, rows): for every set of loops with factors above one, orders that differ in what they reuse."""
     n = len(nest.loops)
     moving = [sum(1 << v for v in o.index) for o in nest.operands]
-    starts, rows = [0], []
+    starts: list[int] = [0]
+    rows: list[tuple[int, ...]] = []
     for mask in range(1 << n):
         seen: dict[tuple[int, ...], int] = {}
         if all(nest.extents[v] > 1 for v in range(n) if mask >> v & 1):

@@ -89,10 +89,16 @@ def method_of_loops(factors: Mapping[str, Sequence[int]], extents: Mapping[str, 
     >>> method_of_loops({"X": [2, 1, 1, 4], "K": [1, 1, 3, 1]}, {"X": 8, "K": 3}).spatial
     (4, 1)
     """
-    faults = [f"unknown loop '{n}'{did_you_mean(n, extents)}; there are {', '.join(extents)}" for n in factors if n not in extents]
+    faults = [
+        f"unknown loop '{n}'{did_you_mean(n, extents)}; there are {', '.join(extents)}"
+        for n in factors
+        if n not in extents
+    ]
     faults += [f"loop '{n}' has no factors" for n in extents if n not in factors]
     faults += [
-        f"loop '{n}': {list(four)} has {len(four)} factors; expected {list(LEVELS)}" for n, four in factors.items() if len(four) != 4
+        f"loop '{n}': {list(four)} has {len(four)} factors; expected {list(LEVELS)}"
+        for n, four in factors.items()
+        if len(four) != 4
     ]
     if faults:
         raise InputError(faults)
@@ -118,7 +124,9 @@ class Recovered:
     losses: tuple[str, ...] = ()
 
 
-def to_tree(method: ExecutionMethod, problem: Problem, architecture: Architecture, *, stationary: bool = True) -> Converted:
+def to_tree(
+    method: ExecutionMethod, problem: Problem, architecture: Architecture, *, stationary: bool = True
+) -> Converted:
     """The loop nest of a method on a chip of three memories, one fanout and one unit.
 
     stationary  holds moved outward to where the order keeps a tile (our literal meaning of the same reuse);
@@ -142,7 +150,10 @@ def to_tree(method: ExecutionMethod, problem: Problem, architecture: Architectur
     nodes += [Hold(names, inner), *loops(method.spm_order or method.loops, method.spm)]
     nodes += [*loops(method.loops, method.spatial, array), Hold(names, registers), *loops(method.loops, method.rf)]
     tree = MappingTree((*nodes, Compute(unit)))
-    losses = ["the order of loops of one trip", "DMA bursts, their start-up and the stalls between passes (options of the model)"]
+    losses = [
+        "the order of loops of one trip",
+        "DMA bursts, their start-up and the stalls between passes (options of the model)",
+    ]
     return Converted(hoist(tree, problem) if stationary else tree, tuple(losses))
 
 
@@ -162,7 +173,9 @@ def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture
     for node in flat.nodes:
         if isinstance(node, Hold):
             if node.memory not in held or node.mode == "stream":
-                raise UnsupportedError(f"dMazeRunner has no place for a {node.mode} of {', '.join(node.tensors)} in {node.memory}")
+                raise UnsupportedError(
+                    f"dMazeRunner has no place for a {node.mode} of {', '.join(node.tensors)} in {node.memory}"
+                )
             held[node.memory] |= set(node.tensors)
             level = max(level, list(held).index(node.memory))
             continue
@@ -172,7 +185,9 @@ def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture
             continue
         trips, rest = divmod(left[node.dim], node.tile)
         if rest or node.first is not None or node.last is not None:
-            raise UnsupportedError(f"dMazeRunner needs tiles that divide: {node.tile} of {left[node.dim]} in '{node.dim}'")
+            raise UnsupportedError(
+                f"dMazeRunner needs tiles that divide: {node.tile} of {left[node.dim]} in '{node.dim}'"
+            )
         left[node.dim] = node.tile
         where = "SPATIAL" if node.spatial else LEVELS[level]
         if trips > 1:
@@ -204,7 +219,9 @@ def _refuse_bypass(held: Mapping[str, set[str]], problem: Problem) -> None:
     for memory, tensors in held.items():
         missing = [t.name for t in problem.tensors if t.name not in tensors]
         if missing:
-            raise UnsupportedError(f"dMazeRunner keeps every tensor in every memory; {', '.join(missing)} not in {memory}")
+            raise UnsupportedError(
+                f"dMazeRunner keeps every tensor in every memory; {', '.join(missing)} not in {memory}"
+            )
 
 
 def _places(problem: Problem, architecture: Architecture) -> tuple[str, str, str, str, str, str]:

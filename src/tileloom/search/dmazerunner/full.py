@@ -63,9 +63,13 @@ def valid(nest: Nest, chip: DmazeChip, method: ExecutionMethod, pruning: Pruning
     if sum(sizes) / chip.spm_bytes < pruning.spm:
         faults.append(f"{sum(sizes):g} of {chip.spm_bytes:g} scratchpad bytes are below the minimum of {pruning.spm:g}")
     if pruning.no_spatial_reduction:
-        faults += [f"loop '{nest.loops[v]}' adds up across PEs" for v in sorted(nest.reductions) if method.spatial[v] > 1]
+        faults += [
+            f"loop '{nest.loops[v]}' adds up across PEs" for v in sorted(nest.reductions) if method.spatial[v] > 1
+        ]
     if pruning.no_feature_dram:
-        faults += [f"filter loop '{nest.loops[v]}' runs at DRAM level" for v in sorted(nest.filters) if method.dram[v] > 1]
+        faults += [
+            f"filter loop '{nest.loops[v]}' runs at DRAM level" for v in sorted(nest.filters) if method.dram[v] > 1
+        ]
     return tuple(faults)
 
 

@@ -90,9 +90,7 @@ def walk(axes, starts, reductions, output_loops, filters, table_starts, table, n
         choice[position] = j
         left[phase + 1, v] = quotient[v, mine, j]
         for w in range(n):
-            if phase == 0:
-                base[w] = 1
-            elif phase == 1:
+            if phase == 0 or phase == 1:
                 base[w] = 1
             else:
                 base[w] = rf[w] * space[w]

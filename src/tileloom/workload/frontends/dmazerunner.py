@@ -62,7 +62,11 @@ class DmazeLayer:
         """Tensors in dMazeRunner's order (output, input, weight); the input is stored with its padding."""
         dims = tuple(Dim(n, e) for n, e in zip(self.loops, self.extents, strict=True))
         if self.kind == "GEMM":
-            tensors = (_tensor("C", "output", "X", "Y"), _tensor("A", "input", "X", "K"), _tensor("B", "weight", "K", "Y"))
+            tensors = (
+                _tensor("C", "output", "X", "Y"),
+                _tensor("A", "input", "X", "K"),
+                _tensor("B", "weight", "K", "Y"),
+            )
             return Problem(self.name, dims, tensors, op="matmul")
         windows = tuple(
             Axis(((f"O{a}", s), (f"F{a}", d)), extent=h)
