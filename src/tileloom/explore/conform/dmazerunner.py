@@ -13,6 +13,7 @@ from typing import Any
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip
 from tileloom.core.errors import TileloomError
+from tileloom.cost.models.dmazerunner.capacity import NO_FILTERS
 from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.cost.models.dmazerunner.orders import order_numbers
 from tileloom.cost.models.dmazerunner.reference import cost_under_orders, method_costs
@@ -32,7 +33,7 @@ from tileloom.explore.dmazerunner.design import DesignPoint, design_sweep, point
 from tileloom.explore.dmazerunner.memory import RF_PJ, SPM_PJ, memory_point
 from tileloom.explore.dmazerunner.validation import dataflow_name, validation_row
 from tileloom.search.dmazerunner.auto import START, auto_optimize
-from tileloom.search.dmazerunner.full import NO_FILTERS, Exploration, count_methods, explore
+from tileloom.search.dmazerunner.full import Exploration, count_methods, explore
 from tileloom.workload.frontends.dmazerunner import RESNET, DmazeLayer
 
 _OBJECTIVES = {"min_energy": "energy", "min_cycle": "latency", "min_edp": "edp"}

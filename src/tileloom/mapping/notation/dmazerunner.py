@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from tileloom.architecture.model import Architecture
+from tileloom.architecture.model import Architecture, Fanout
 from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
+from tileloom.core.factors import divisors
 from tileloom.mapping.normalise import blocked, hoist
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, TreeNode
 from tileloom.workload.problem import Problem
@@ -133,28 +134,53 @@ def to_tree(
                 False: all holds of a memory at one boundary, as the original writes it
     """
     method.check(problem.extents)
-    outer, inner, registers, array, axis, unit = _places(problem, architecture)
+    outer, inner, registers, unit = _places(problem, architecture)
+    losses = ["the order of loops of one trip", "DMA bursts, start-up and stalls, which are options of the model"]
     names = tuple(t.name for t in problem.tensors)
     left = dict(problem.extents)
 
-    def loops(order: Sequence[str], factors: Factors, target: str | None = None) -> list[TreeNode]:
+    def loops(order: Sequence[str], factors: Factors) -> list[TreeNode]:
         nodes: list[TreeNode] = []
         for name in order:
             factor = factors[method.loops.index(name)]
             if factor > 1:
                 left[name] //= factor
-                nodes.append(Loop(name, left[name], target, axis if target else None))
+                nodes.append(Loop(name, left[name]))
+        return nodes
+
+    def spatial_loops() -> list[TreeNode]:
+        array = architecture.fanouts[0]
+        nodes: list[TreeNode] = []
+        for name, factor, axis in _on_axes(method, array, losses):
+            left[name] //= factor
+            nodes.append(Loop(name, left[name], array.name, axis))
         return nodes
 
     nodes: list[TreeNode] = [Hold(names, outer), *loops(method.dram_order or method.loops, method.dram)]
     nodes += [Hold(names, inner), *loops(method.spm_order or method.loops, method.spm)]
-    nodes += [*loops(method.loops, method.spatial, array), Hold(names, registers), *loops(method.loops, method.rf)]
+    nodes += [*spatial_loops(), Hold(names, registers), *loops(method.loops, method.rf)]
     tree = MappingTree((*nodes, Compute(unit)))
-    losses = [
-        "the order of loops of one trip",
-        "DMA bursts, their start-up and the stalls between passes (options of the model)",
-    ]
     return Converted(hoist(tree, problem) if stationary else tree, tuple(losses))
+
+
+def _on_axes(method: ExecutionMethod, array: Fanout, losses: list[str]) -> list[tuple[str, int, str]]:
+    """(loop, factor, axis) that share the spatial factors out over the axes; the original knows only their number."""
+    room = {a.name: a.size for a in array.axes}
+    placed: list[tuple[str, int, str]] = []
+    # Large factors first, while the axes are still empty.
+    for name, whole in sorted(zip(method.loops, method.spatial, strict=True), key=lambda item: -item[1]):
+        rest = whole
+        while rest > 1:
+            share, axis = max((max(d for d in divisors(rest) if d <= max(r, 1)), a) for a, r in room.items())
+            if share == 1:
+                axis, share = array.axes[0].name, rest
+                losses.append(
+                    f"{whole} PEs along '{name}' do not fit the shape of the array; axis '{axis}' is too small"
+                )
+            room[axis] //= share
+            rest //= share
+            placed.append((name, share, axis))
+    return placed
 
 
 def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture) -> Recovered:
@@ -162,7 +188,7 @@ def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture
     tensors that bypass a memory, other levels."""
     if not mapping.is_chain:
         raise UnsupportedError("an execution method is of one problem; the mapping has seq, pipe or par branches")
-    outer, inner, registers, *_ = _places(problem, architecture)
+    outer, inner, registers, _ = _places(problem, architecture)
     flat = blocked(mapping, problem)
     names = tuple(problem.extents)
     factors = {level: dict.fromkeys(names, 1) for level in LEVELS}
@@ -224,14 +250,15 @@ def _refuse_bypass(held: Mapping[str, set[str]], problem: Problem) -> None:
             )
 
 
-def _places(problem: Problem, architecture: Architecture) -> tuple[str, str, str, str, str, str]:
-    """Names of DRAM, scratchpad, registers, array, axis, unit. UnsupportedError for another shape of chip."""
+def _places(problem: Problem, architecture: Architecture) -> tuple[str, str, str, str]:
+    """Names of DRAM, scratchpad, registers and unit. UnsupportedError for another shape of chip."""
     unit = architecture.compute_for(problem)
-    if len(architecture.memories) != 3 or len(architecture.fanouts) != 1 or unit is None:
+    nodes = architecture.path(unit) if unit is not None else ()
+    shape = [type(n).__name__ for n in nodes]
+    if unit is None or shape != ["Memory", "Memory", "Fanout", "Memory", "Compute"]:
         raise UnsupportedError(
-            f"dMazeRunner needs a chip of three memories, one array and one unit for '{problem.name}'; "
-            f"'{architecture.name}' has {len(architecture.memories)} memories and {len(architecture.fanouts)} arrays"
+            f"dMazeRunner needs a memory, a scratchpad, an array, registers and a unit for '{problem.name}'; "
+            f"'{architecture.name}' has {', '.join(n.name for n in nodes) or 'no unit for it'}"
         )
-    array = architecture.fanouts[0]
-    first, second, third = (m.name for m in architecture.memories)
-    return first, second, third, array.name, array.axes[0].name, unit.name
+    first, second, _, third, _ = (n.name for n in nodes)
+    return first, second, third, unit.name

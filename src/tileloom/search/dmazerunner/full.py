@@ -1,13 +1,12 @@
 """The best execution method of a layer over all perfect factor splits inside the chip's limits and the given filters.
 
-`explore` walks the space with the compiled kernel, `valid` defines what belongs to it. The steps by which the original
+`explore` walks the space with the compiled kernel; cost/models/dmazerunner/capacity.py defines what belongs to it. The steps by which the original
 lowers its filters are in auto.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, prod
 from time import perf_counter
 
 import numpy as np
@@ -15,13 +14,13 @@ import numpy as np
 from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
 from tileloom.core.factors import divisors
 from tileloom.cost.kernels.dmazerunner_arrays import chip_numbers, nest_arrays
+from tileloom.cost.models.dmazerunner.capacity import NO_FILTERS
 from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.cost.models.dmazerunner.orders import order_names
 from tileloom.mapping.notation.dmazerunner import ExecutionMethod
 from tileloom.search.dmazerunner.kernels import walk
 
 GOALS = ("energy", "latency", "edp")
-NO_FILTERS = Pruning()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +39,6 @@ class Exploration:
     best: dict[str, Best] | None
     pruning: Pruning
     seconds: float = 0.0
-
-
-def valid(nest: Nest, chip: DmazeChip, method: ExecutionMethod, pruning: Pruning = NO_FILTERS) -> tuple[str, ...]:
-    """Every limit and filter that a method breaks, with numbers; empty when it belongs to the space."""
-    faults = []
-    pes = prod(method.spatial)
-    held = sum(o.footprint(method.rf) for o in nest.operands)
-    tile = tuple(r * p * s for r, p, s in zip(method.rf, method.spatial, method.spm, strict=True))
-    sizes = [o.footprint(tile) * chip.bytes_per_data for o in nest.operands]
-    banks = sum(ceil(s / chip.bank_bytes) for s in sizes)
-    if pes > chip.cgra_size:
-        faults.append(f"{pes} PEs are used, there are {chip.cgra_size}")
-    if held > chip.rf_elements:
-        faults.append(f"registers hold {held} values per PE, there is room for {chip.rf_elements:g}")
-    if banks > chip.spm_banks or sum(sizes) > chip.spm_bytes:
-        faults.append(f"the scratchpad holds {sum(sizes):g} bytes in {banks} banks, there are {chip.spm_banks:g} banks")
-    if min(pes, chip.cgra_size) / chip.cgra_size < pruning.pe:
-        faults.append(f"{pes} of {chip.cgra_size} PEs are below the minimum of {pruning.pe:g}")
-    if held / chip.rf_elements < pruning.rf:
-        faults.append(f"{held} of {chip.rf_elements:g} register values are below the minimum of {pruning.rf:g}")
-    if sum(sizes) / chip.spm_bytes < pruning.spm:
-        faults.append(f"{sum(sizes):g} of {chip.spm_bytes:g} scratchpad bytes are below the minimum of {pruning.spm:g}")
-    if pruning.no_spatial_reduction:
-        faults += [
-            f"loop '{nest.loops[v]}' adds up across PEs" for v in sorted(nest.reductions) if method.spatial[v] > 1
-        ]
-    if pruning.no_feature_dram:
-        faults += [
-            f"filter loop '{nest.loops[v]}' runs at DRAM level" for v in sorted(nest.filters) if method.dram[v] > 1
-        ]
-    return tuple(faults)
 
 
 def explore(nest: Nest, chip: DmazeChip, pruning: Pruning = NO_FILTERS, *, faithful: bool = True) -> Exploration:

@@ -1,7 +1,7 @@
 """Walks all execution methods of a layer inside the filters, depth first, and keeps the cheapest of each objective.
 
 Factors are chosen for PEs, then registers, then the scratchpad; what remains runs at DRAM level. A branch is left as
-soon as no completion of it can pass a filter. What passes is defined by space.py.
+soon as no completion of it can pass a filter. What passes is defined by cost/models/dmazerunner/capacity.py.
 """
 
 from __future__ import annotations

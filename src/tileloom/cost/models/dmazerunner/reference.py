@@ -69,6 +69,8 @@ class PairCost:
     comm, stall     cycles keyed by reuse at SPM level
     energy_pj       whole (rounded half to even), as the original; `parts_pj` are not rounded
     parts_pj        (MAC, RF, NOC, SPM, DRAM)
+    spread, tiles   times each operand's tile goes over the network, and times it is moved from or to DRAM
+    reductions      additions between PEs
     """
 
     dram: Reuse
@@ -82,6 +84,9 @@ class PairCost:
     cycles: float
     energy_pj: int
     parts_pj: tuple[float, float, float, float, float]
+    spread: tuple[float, ...]
+    tiles: tuple[float, ...]
+    reductions: float
 
     @property
     def edp(self) -> float:
@@ -235,6 +240,7 @@ def pair_cost(
     inside = pass_cycles(p, comm, stall)
     cycles = layer_cycles(p, dram, skip, inside, comm[1], faithful=faithful)
     spread: list[float] = []
+    moved_tiles: list[float] = []
     sums = 0.0
     pass_pj = level_pj = dram_pj = 0.0
     for i, (d, s, k) in enumerate(zip(dram, spm, skip, strict=True)):
@@ -243,6 +249,7 @@ def pair_cost(
         if i == 0:
             tiles += partial_sum_reads(nest, method.dram, d)
         dram_pj += p.dma_pj[i] * tiles
+        moved_tiles.append(tiles)
         if k == 1:
             pass_pj += (ways * moved + p.reduction_pj[i]) * (p.spm_trips / s)
             times = p.spm_trips / s * p.dram_trips
@@ -273,6 +280,9 @@ def pair_cost(
         cycles=cycles,
         energy_pj=round(mac_pj + rf_pj + pass_pj * p.dram_trips + level_pj),
         parts_pj=parts,
+        spread=tuple(spread),
+        tiles=tuple(moved_tiles),
+        reductions=sums,
     )
 
 
