@@ -26,7 +26,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "exhaustive": "evaluates every mapping of a small space",
         "random": "best of randomly drawn mappings, from a seed",
         "auto_optimizer": "dMazeRunner's: minimum utilisations, lowered until mappings are found (model dmazerunner)",
-        "dmazerunner": "every factor split that fits, with all orders that differ in reuse (model dmazerunner)",
+        "dmazerunner": "proven best of all factor splits that fit and orders that differ in reuse (model dmazerunner)",
     },
 )
 

@@ -109,6 +109,9 @@ def test_the_full_search_is_no_worse_and_proven() -> None:
     pruned = AutoOptimizer(model=model).search(problem, chip, "edp")
     assert full.status == "optimal"
     assert full.gap == 0
+    whole = explore(Nest.of(problem), TINY, faithful=False)
+    assert whole.best is not None
+    assert full.value == whole.best["edp"].value
     assert full.value <= pruned.value
 
 

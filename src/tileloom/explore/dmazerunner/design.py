@@ -32,9 +32,9 @@ class DesignPoint:
 
     @property
     def plausible(self) -> bool:
-        """Registers of all PEs within 256 Ki values, and neither memory more than 16 times the other."""
+        """Registers of all PEs within 256 Ki values of two bytes, neither memory more than 16 times the other."""
         total = self.pes * self.rf_bytes
-        return total <= MAX_RF_TOTAL and 1 / MAX_RATIO <= self.spm_kib * 1024 / total <= MAX_RATIO
+        return total <= 2 * MAX_RF_TOTAL and 1 / MAX_RATIO <= self.spm_kib * 1024 / total <= MAX_RATIO
 
     def chip(self, *, faithful: bool = False) -> DmazeChip:
         """Its chip; the corrected one has registers of at least one value, and the energies of its sizes."""

@@ -7,17 +7,20 @@ lowers its filters are in auto.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 
 import numpy as np
+import numpy.typing as npt
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
 from tileloom.core.factors import divisors
-from tileloom.cost.kernels.dmazerunner_arrays import chip_numbers, nest_arrays
+from tileloom.cost.kernels.dmazerunner_arrays import Ints, chip_numbers, nest_arrays
 from tileloom.cost.models.dmazerunner.capacity import NO_FILTERS
 from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.cost.models.dmazerunner.orders import order_names
 from tileloom.mapping.notation.dmazerunner import ExecutionMethod
+from tileloom.search.dmazerunner.bounds import bound_arrays
 from tileloom.search.dmazerunner.kernels import walk
 
 GOALS = ("energy", "latency", "edp")
@@ -44,27 +47,66 @@ class Exploration:
 def explore(nest: Nest, chip: DmazeChip, pruning: Pruning = NO_FILTERS, *, faithful: bool = True) -> Exploration:
     """All methods inside the limits and filters, each with all its reuse-distinct orders."""
     started = perf_counter()
-    methods, values, factors, rows = _walk(nest, chip, pruning, faithful, count_only=False, stop_at=0)
-    arrays = nest_arrays(nest)
-    best = None
-    if methods:
-        best = {}
-        for goal, name in enumerate(GOALS):
-            dram, spm, rf, space = (tuple(int(f) for f in row) for row in factors[goal])
-            orders = [order_names(nest, arrays.orders[arrays.table[r, 0]]) for r in rows[goal]]
-            method = ExecutionMethod(
-                loops=nest.loops, dram=dram, spm=spm, rf=rf, spatial=space, dram_order=orders[0], spm_order=orders[1]
-            )
-            best[name] = Best(float(values[goal]), method)
+    methods, _, values, factors, rows = _walk(nest, chip, pruning, faithful)
+    best = {g: _best(nest, values[i], factors[i], rows[i]) for i, g in enumerate(GOALS)} if methods else None
     return Exploration(methods=int(methods), best=best, pruning=pruning, seconds=perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimum:
+    """The best method of one objective, proven over the whole space; None when the space is empty.
+
+    evaluated  methods whose cost was computed;  left_out: branches that the bounds cut off
+    """
+
+    best: Best | None
+    evaluated: int
+    left_out: int
+
+
+def optimum(
+    nest: Nest, chip: DmazeChip, goal: str, pruning: Pruning = NO_FILTERS, *, faithful: bool = True, known: float = inf
+) -> Optimum:
+    """The same best value as `explore`, with branches left out that cannot be below it (bounds.py).
+
+    known  a value that some method of this space has; only methods below it are looked for, so None may come back
+    """
+    place = GOALS.index(goal)
+    methods, left_out, values, factors, rows = _walk(nest, chip, pruning, faithful, goal=place, known=known)
+    found = np.isfinite(values[place]) and values[place] < known
+    best = _best(nest, values[place], factors[place], rows[place]) if found else None
+    return Optimum(best=best, evaluated=int(methods), left_out=int(left_out))
+
+
+def _best(nest: Nest, value: float, factors: Ints, rows: Ints) -> Best:
+    arrays = nest_arrays(nest)
+    dram, spm, rf, space = (tuple(int(f) for f in row) for row in factors)
+    outer, inner = (order_names(nest, arrays.orders[arrays.table[r, 0]]) for r in rows)
+    method = ExecutionMethod(
+        loops=nest.loops, dram=dram, spm=spm, rf=rf, spatial=space, dram_order=outer, spm_order=inner
+    )
+    return Best(float(value), method)
 
 
 def count_methods(nest: Nest, chip: DmazeChip, pruning: Pruning = NO_FILTERS, stop_at: int = 0) -> int:
     """Methods inside the limits and filters; stops counting at `stop_at` when that is positive."""
-    return int(_walk(nest, chip, pruning, True, count_only=True, stop_at=stop_at)[0])
+    return int(_walk(nest, chip, pruning, faithful=True, count_only=True, stop_at=stop_at)[0])
 
 
-def _walk(nest: Nest, chip: DmazeChip, pruning: Pruning, faithful: bool, *, count_only: bool, stop_at: int):  # type: ignore[no-untyped-def]
+_Walked = tuple[int, int, npt.NDArray[np.float64], Ints, Ints]
+
+
+def _walk(
+    nest: Nest,
+    chip: DmazeChip,
+    pruning: Pruning,
+    faithful: bool,
+    *,
+    count_only: bool = False,
+    stop_at: int = 0,
+    goal: int = -1,
+    known: float = inf,
+) -> _Walked:
     a = nest_arrays(nest)
     listed = [divisors(e) for e in nest.extents]
     most = max(len(d) for d in listed)
@@ -82,8 +124,11 @@ def _walk(nest: Nest, chip: DmazeChip, pruning: Pruning, faithful: bool, *, coun
          pruning.pe, pruning.rf, pruning.spm], dtype=np.float64
     )  # fmt: skip
     last = np.array([len(d) - 1 for d in listed], dtype=np.int64)
-    return walk(
+    b = bound_arrays(nest, chip, faithful=faithful)
+    found: _Walked = walk(
         a.axes, a.starts, a.reductions, a.output_loops, a.filters, a.table_starts, a.table, chip_numbers(nest, chip),
         faithful, a.most, table, quotient, last, limits, pruning.no_feature_dram, pruning.no_spatial_reduction,
         count_only, stop_at,
+        goal, known, b.sizes, b.lacking, b.exclusive, b.dma,
     )  # fmt: skip
+    return found

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from tileloom.cost.kernels.dmazerunner import array_stage, evaluate, footprint
+from tileloom.cost.kernels.dmazerunner import BASE_PJ, array_stage, evaluate, footprint
+from tileloom.search.dmazerunner.bounds import array_value, choice_bounds, least_traffic, least_value
 
 PES, RF_VALUES, BANKS, BANK_BYTES, VALUE_BYTES, MIN_PE, MIN_RF, MIN_SPM = range(8)
 """Places in `limits`."""
@@ -54,13 +55,17 @@ def _scratchpad_fits(axes, starts, limits, low, high):
 
 @njit(cache=True, nogil=True)
 def walk(axes, starts, reductions, output_loops, filters, table_starts, table, numbers, faithful, most_rows,
-         divisors, quotient, last, limits, no_feature_dram, no_spatial_reduction, count_only, most_counted):  # fmt: skip
+         divisors, quotient, last, limits, no_feature_dram, no_spatial_reduction, count_only, most_counted,
+         goal, known, sizes, lacking, exclusive, dma):  # fmt: skip
     """Every method inside the filters.
 
     divisors  int64[loops, most]: of each trip count, ascending;  last int64[loops]: number of the trip count itself
     quotient  int64[loops, most, most]: number of divisors[i] / divisors[j], or -1
-    Returns (methods, best float64[3], factors int64[3, 4, loops] as DRAM, SPM, RF, SPATIAL, rows int64[3, 2]); stops
+    Returns (methods, branches left for the bounds, best float64[3], factors int64[3, 4, loops] as DRAM, SPM, RF, SPATIAL, rows int64[3, 2]); stops
     after `most_counted` methods when that is positive.
+    goal      -1, or the objective for whose sake branches that cannot be below `known` or the best found are left;
+              then the other objectives' bests and the number of methods are of those looked at
+    sizes, lacking, exclusive, dma   see bounds.py
     """
     n, m = last.shape[0], starts.shape[0] - 1
     choice = np.full(3 * n, -1, dtype=np.int64)
@@ -73,7 +78,14 @@ def walk(axes, starts, reductions, output_loops, filters, table_starts, table, n
     scratch = np.empty((4, most_rows, m), dtype=np.int64)
     best, found, rows = np.full(3, np.inf), np.empty(3), np.zeros((3, 2), dtype=np.int64)
     kept, kept_rows = np.ones((3, 4, n), dtype=np.int64), np.zeros((3, 2), dtype=np.int64)
-    methods = 0
+    energies, cycles, choices = np.zeros(m), np.zeros(m), 0
+    extents, macs = np.ones(n, dtype=np.int64), 1.0
+    for v in range(n):
+        extents[v] = divisors[v, last[v]]
+        macs *= extents[v]
+    least = least_traffic(sizes, lacking, exclusive, dram, 0)
+    limit = known
+    methods, left_out = 0, 0
     position = 0
     while position >= 0:
         v, phase = position % n, position // n
@@ -116,12 +128,23 @@ def walk(axes, starts, reductions, output_loops, filters, table_starts, table, n
             continue
         if fits == 0:
             continue
+        if goal >= 0 and phase == 2:
+            dram[v] = divisors[v, left[3, v]]
+            traffic = least_traffic(sizes, lacking, exclusive, dram, v + 1)
+            if least_value(goal, energies, cycles, choices, traffic, dma, numbers) >= limit:
+                left_out += 1
+                continue
         if v < n - 1:
             position += 1
             continue
         if phase == 0:
+            pes = 1.0
             for w in range(n):
                 space[w] = divisors[w, choice[w]]
+                pes *= space[w]
+            if goal >= 0 and array_value(goal, pes, macs, least, dma, numbers) >= limit:
+                left_out += 1
+                continue
             position += 1
             continue
         if phase == 1:
@@ -129,6 +152,12 @@ def walk(axes, starts, reductions, output_loops, filters, table_starts, table, n
                 rf[w] = divisors[w, choice[n + w]]
             if not count_only:
                 array_stage(axes, starts, reductions, numbers, rf, space, fixed, prices)
+            if goal >= 0:
+                choices = choice_bounds(lacking, exclusive, fixed, prices, extents, rf, space, numbers[BASE_PJ],
+                                        energies, cycles)  # fmt: skip
+                if least_value(goal, energies, cycles, choices, least, dma, numbers) >= limit:
+                    left_out += 1
+                    continue
             position += 1
             continue
         methods += 1
@@ -141,12 +170,14 @@ def walk(axes, starts, reductions, output_loops, filters, table_starts, table, n
             dram[w] = divisors[w, left[3, w]]
         evaluate(axes, starts, reductions, output_loops, table_starts, table, numbers, faithful,
                  dram, spm, rf, space, fixed, prices, scratch, found, rows)  # fmt: skip
-        for goal in range(3):
-            if found[goal] < best[goal]:
-                best[goal] = found[goal]
-                kept[goal, 0] = dram
-                kept[goal, 1] = spm
-                kept[goal, 2] = rf
-                kept[goal, 3] = space
-                kept_rows[goal] = rows[goal]
-    return methods, best, kept, kept_rows
+        for g in range(3):
+            if found[g] < best[g]:
+                best[g] = found[g]
+                kept[g, 0] = dram
+                kept[g, 1] = spm
+                kept[g, 2] = rf
+                kept[g, 3] = space
+                kept_rows[g] = rows[g]
+                if g == goal:
+                    limit = min(limit, found[g])
+    return methods, left_out, best, kept, kept_rows

@@ -1,11 +1,12 @@
-"""dMazeRunner's searches as mappers: `auto_optimizer` with its lowered filters, and the full search of its space.
+"""dMazeRunner's searches as mappers: `auto_optimizer` with its lowered filters, and the proven optimum of its space.
 
 Both cost with the model `dmazerunner` only. The walk is in full.py, the lowering in auto.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from time import perf_counter
 from typing import ClassVar
 
@@ -13,11 +14,12 @@ from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
 from tileloom.core.errors import UnsupportedError
 from tileloom.cost.base import CostModel, Profile
+from tileloom.cost.models.dmazerunner.capacity import valid
 from tileloom.cost.models.dmazerunner.model import DmazerunnerModel, chip_of
 from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.mapping.notation.dmazerunner import to_tree
-from tileloom.search.dmazerunner.auto import auto_optimize
-from tileloom.search.dmazerunner.full import Exploration, explore
+from tileloom.search.dmazerunner.auto import START, auto_optimize
+from tileloom.search.dmazerunner.full import Exploration, optimum
 from tileloom.search.objective import Objective, SearchResult, Status
 from tileloom.workload.problem import Problem
 
@@ -63,7 +65,7 @@ class AutoOptimizer:
 
 @dataclass(frozen=True, slots=True)
 class DmazerunnerMapper:
-    """Every perfect factor split inside the chip's limits, with all orders that differ in reuse.
+    """The optimum over every perfect factor split inside the chip's limits, with all orders that differ in reuse.
 
     min_pe, min_rf, min_spm   least utilisation
     no_feature_dram           filter loops must not run at DRAM level
@@ -94,8 +96,18 @@ class DmazerunnerMapper:
             no_feature_dram=self.no_feature_dram,
             no_spatial_reduction=self.no_spatial_reduction,
         )
-        found = explore(nest, chip, pruning, faithful=model.faithful)
-        return _result(self.name, problem, architecture, objective, model, chip, found, started, (), proven=True)
+        # A good mapping first: the better it is, the more branches the bounds cut off.
+        start = replace(
+            START, pe=max(START.pe, pruning.pe), rf=max(START.rf, pruning.rf), spm=max(START.spm, pruning.spm)
+        )
+        quick = auto_optimize(nest, chip, start, faithful=model.faithful).exploration.best
+        known = quick[objective] if quick and not valid(nest, chip, quick[objective].method, pruning) else None
+        value = known.value if known else inf
+        proven = optimum(nest, chip, objective, pruning, faithful=model.faithful, known=value)
+        best = proven.best or known
+        found = Exploration(methods=proven.evaluated, best={objective: best} if best else None, pruning=pruning)
+        cut = (("branches that the bounds cut off", proven.left_out),)
+        return _result(self.name, problem, architecture, objective, model, chip, found, started, cut, proven=True)
 
 
 def _model(model: CostModel | None, mapper: str) -> DmazerunnerModel:
@@ -144,7 +156,6 @@ def _result(
         cost=cost,
         lower_bound=_value(cost.energy_pj, cost.cycles, objective) if proven else 0.0,
         evaluated=found.methods,
-        space_size=found.methods,
         seconds=perf_counter() - started,
         mapper=name,
         explain=explain,
