@@ -7,6 +7,7 @@ from math import prod
 
 import pytest
 
+from tileloom.architecture.model import Architecture, Fanout, FanoutAxis
 from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
 from tileloom.core.errors import UnsupportedError
 from tileloom.core.factors import divisors
@@ -120,6 +121,16 @@ def test_infeasible_says_why() -> None:
     result = DmazerunnerMapper().search(problem, chip, "edp")
     assert result.status == "infeasible"
     assert "1 values of registers" in result.reasons[0]
+
+
+def test_a_mapping_that_breaks_a_rule_of_the_chip_is_not_given() -> None:
+    wired = FanoutAxis(name="P", size=256, dims=("N",))
+    chip = DmazeChip().architecture()
+    nodes = tuple(Fanout(name="PEs", axes=(wired,)) if isinstance(n, Fanout) else n for n in chip.nodes)
+    result = AutoOptimizer().search(RESNET[5].problem(), Architecture("wired", nodes), "edp")
+    assert result.status == "stopped"
+    assert result.mapping is None
+    assert "breaks a rule of this chip" in result.reasons[0]
 
 
 def test_they_are_found_by_name_and_want_their_model() -> None:

@@ -17,7 +17,8 @@ from tileloom.cost.base import CostModel, Profile
 from tileloom.cost.models.dmazerunner.capacity import valid
 from tileloom.cost.models.dmazerunner.model import DmazerunnerModel, chip_of
 from tileloom.cost.models.dmazerunner.nest import Nest
-from tileloom.mapping.notation.dmazerunner import to_tree
+from tileloom.mapping.legality import check_mapping
+from tileloom.mapping.notation.dmazerunner import Converted, ExecutionMethod, to_tree
 from tileloom.search.dmazerunner.auto import START, auto_optimize
 from tileloom.search.dmazerunner.full import Exploration, optimum
 from tileloom.search.objective import Objective, SearchResult, Status
@@ -145,7 +146,19 @@ def _result(
             explain=explain,
         )
     method = found.best[objective].method
-    converted = to_tree(method, problem, architecture)
+    converted, broken = _legal_tree(method, problem, architecture)
+    if broken:
+        # Its space knows the number of PEs and the sizes of memories, not the wires and shapes of this chip.
+        return SearchResult(
+            problem=problem,
+            objective=objective,
+            status="stopped",
+            evaluated=found.methods,
+            seconds=perf_counter() - started,
+            mapper=name,
+            reasons=("the best mapping by dMazeRunner's rules breaks a rule of this chip", *broken),
+            explain=explain,
+        )
     cost = model.evaluate_method(problem, architecture, chip, method, converted.losses[2:])
     status: Status = "optimal" if proven else "feasible"
     return SearchResult(
@@ -160,6 +173,22 @@ def _result(
         mapper=name,
         explain=explain,
     )
+
+
+def _legal_tree(
+    method: ExecutionMethod, problem: Problem, architecture: Architecture
+) -> tuple[Converted, tuple[str, ...]]:
+    """The tree that shows where tiles stay, or the plain one where only that is legal; and the rules that both break."""
+    first: tuple[Converted, tuple[str, ...]] | None = None
+    for stationary in (True, False):
+        converted = to_tree(method, problem, architecture, stationary=stationary)
+        found = check_mapping(problem, architecture, converted.mapping)
+        broken = tuple(str(d) for d in found if d.severity == "error")
+        if not broken:
+            return converted, ()
+        first = first or (converted, broken)
+    assert first is not None
+    return first
 
 
 def _value(energy_pj: float, cycles: float, objective: Objective) -> float:
