@@ -23,15 +23,15 @@ def axis(*terms: str | tuple[str, int]) -> Axis:
     return Axis(tuple((t, 1) if isinstance(t, str) else t for t in terms))
 
 
-def matmul(m: int, n: int, k: int) -> Problem:
-    """Z[m, n] += A[m, k] * B[k, n], 8 bits."""
+def matmul(m: int, n: int, k: int, bits: int = 8) -> Problem:
+    """Z[m, n] += A[m, k] * B[k, n]."""
     return Problem(
         "mm",
         (Dim("m", m), Dim("n", n), Dim("k", k)),
         (
-            Tensor("A", "input", (axis("m"), axis("k"))),
-            Tensor("B", "weight", (axis("k"), axis("n"))),
-            Tensor("Z", "output", (axis("m"), axis("n"))),
+            Tensor("A", "input", (axis("m"), axis("k")), bits),
+            Tensor("B", "weight", (axis("k"), axis("n")), bits),
+            Tensor("Z", "output", (axis("m"), axis("n")), bits),
         ),
         op="matmul",
     )

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 from tileloom.architecture.model import Architecture
 from tileloom.core.errors import IllegalMappingError, UnsupportedError, did_you_mean
-from tileloom.cost.base import Cost
+from tileloom.cost.base import Cost, CostModel
 from tileloom.cost.registry import MODELS, get_model
 from tileloom.explore.sources import Source, load_architecture, load_mapping, load_network, load_problem
 from tileloom.mapping.legality import Diagnostic, check_mapping
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.cache import Cache
+from tileloom.search.conformability import diagnose, refusals
 from tileloom.search.driver import map_network, map_problem
 from tileloom.search.network import NetworkResult, Progress
 from tileloom.search.objective import Objective, SearchResult
@@ -157,19 +158,32 @@ def map(
 
 
 def evaluate(problem: Problem, architecture: Architecture, mapping: MappingTree, model: str = "loopnest") -> Cost:
-    """What the mapping costs. Raises IllegalMappingError with every broken rule."""
+    """What the mapping costs. Raises IllegalMappingError with every broken rule, UnsupportedError with every reason
+    why the model does not take it."""
     chosen = get_model(model)
     _require_legal(problem, architecture, mapping)
-    return chosen.evaluate(problem, architecture, mapping)
+    return _evaluated(model, chosen, problem, architecture, mapping)
 
 
-def check(problem: Problem, architecture: Architecture, mapping: MappingTree) -> tuple[Diagnostic, ...]:
-    """Every rule that the mapping breaks and every warning, with place, numbers and remedy; legal without 'error's."""
-    return check_mapping(problem, architecture, mapping)
+def check(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: MappingTree | None = None,
+    *,
+    model: str = "loopnest",
+    mapper: str | None = None,
+    objective: Objective | None = None,
+) -> tuple[Diagnostic, ...]:
+    """Every rule that the mapping breaks, everything that the model does not take, and every warning, with place,
+    numbers and remedy; fine without 'error's.
+
+    mapping   None: whether model and mapper (None: 'optimal') can search the problem on the architecture
+    """
+    return diagnose(problem, architecture, mapping, model, mapper, objective)
 
 
 def _require_legal(problem: Problem, architecture: Architecture, mapping: MappingTree) -> None:
-    errors = [d for d in check(problem, architecture, mapping) if d.severity == "error"]
+    errors = [d for d in check_mapping(problem, architecture, mapping) if d.severity == "error"]
     if errors:
         raise IllegalMappingError(errors)
 
@@ -189,8 +203,14 @@ def compare(problem: Problem, architecture: Architecture, mapping: MappingTree) 
     return tuple(_verdict(name, problem, architecture, mapping) for name in MODELS.names())
 
 
-def _verdict(model: str, problem: Problem, architecture: Architecture, mapping: MappingTree) -> ModelVerdict:
+def _verdict(name: str, problem: Problem, architecture: Architecture, mapping: MappingTree) -> ModelVerdict:
     try:
-        return ModelVerdict(model, get_model(model).evaluate(problem, architecture, mapping))
+        return ModelVerdict(name, _evaluated(name, get_model(name), problem, architecture, mapping))
     except UnsupportedError as error:
-        return ModelVerdict(model, None, str(error))
+        return ModelVerdict(name, None, str(error))
+
+
+def _evaluated(name: str, model: CostModel, problem: Problem, architecture: Architecture, mapping: MappingTree) -> Cost:
+    if reasons := refusals(problem, architecture, name, mapping):
+        raise UnsupportedError("\n".join(str(r) for r in reasons))
+    return model.evaluate(problem, architecture, mapping)

@@ -5,16 +5,12 @@ The exhaustive mapper uses none of the optimal mapper's arguments: it lists plac
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "search"))
 from chips import array, conv, matmul, port, transposed_conv, two_level
-
 from tileloom.architecture.model import (
     EVERYTHING,
     NOTHING,
@@ -162,10 +158,7 @@ def test_nothing_fits() -> None:
     result = OptimalMapper().search(problem, chip, "edp")
     assert result.status == "infeasible"
     assert result.mapping is None
-    assert (
-        "smallest possible tiles do not fit in 'Buffer': A 8 + B 8 + Z 8 = 24 bits, capacity 7 bits"
-        in result.reasons[0]
-    )
+    assert "do not fit in 'Buffer': A 8 + B 8 + Z 8 = 24 bits, capacity 7 bits" in result.reasons[0]
 
 
 def test_a_single_point_still_needs_room() -> None:

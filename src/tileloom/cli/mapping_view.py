@@ -95,8 +95,24 @@ def print_network(result: NetworkResult, *, explain: bool) -> None:
         kinds = Counter(v.operator for v in result.network.vector_ops)
         listed = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
         typer.echo(f"Without multiply-accumulates, not mapped: {listed}.")
+    if any(r.result.front for r in result.layers):
+        _print_fronts(result)
     if explain:
         _print_explanations(result)
+
+
+def _print_fronts(result: NetworkResult) -> None:
+    """Every trade-off of one run of each layer; the chosen ones, which the first table shows, are marked."""
+    unit, scale = common_unit([c.energy_pj for r in result.layers for _, c in r.result.front], ENERGY)
+    heads = [("layer", False), ("no.", True), (unit, True), ("cycles", True), ("", False)]
+    table = make_table("Energy against latency", heads, "Of one run; no mapping is better in both.")
+    for r in result.layers:
+        name = _plain(shorten(r.distinct.problem.name, NAME_WIDTH))
+        for number, (mapping, cost) in enumerate(r.result.front, start=1):
+            chosen = f"chosen: least {result.objective}" if mapping == r.result.mapping else ""
+            first = name if number == 1 else ""
+            table.add_row(first, str(number), f"{cost.energy_pj / scale:.6g}", short(cost.cycles), chosen)
+    print_table(table)
 
 
 def _row(r: LayerResult, energy_scale: float, macs_scale: float) -> tuple[str, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tileloom.core.errors import InputError
+from tileloom.core.errors import IllegalMappingError, InputError
 
 if TYPE_CHECKING:
     from tileloom.architecture.model import Architecture
+    from tileloom.mapping.tree import MappingTree
     from tileloom.workload.problem import Problem
 
 Arch = Annotated[str, typer.Option("--arch", metavar="ARCH", help="Library name or YAML file of the chip.")]
@@ -23,13 +26,22 @@ Model = Annotated[str, typer.Option("--model", metavar="MODEL", help="Cost model
 ProblemSource = Annotated[
     str, typer.Option("--problem", metavar="P", help="YAML file, network.onnx:layer, or an einsum with --size.")
 ]
-MappingFile = Annotated[str, typer.Argument(metavar="MAPPING", help="Mapping file (YAML).")]
+MappingFile = Annotated[str, typer.Argument(metavar="MAPPING", help="Mapping file (YAML); - reads standard input.")]
 Size = Annotated[
     list[str] | None, typer.Option("--size", metavar="DIM=N", help="Extent of an einsum's dimension; may be repeated.")
 ]
 Variables = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Variable of a template file; may be repeated.")
 ]
+
+
+@contextmanager
+def naming(mapping: str) -> Iterator[None]:
+    """Broken rules that are raised inside carry the name of the mapping's file."""
+    try:
+        yield
+    except IllegalMappingError as error:
+        raise InputError([f"{mapping}: {d}" for d in error.diagnostics], file=mapping) from error
 
 
 def pairs(option: str, values: Sequence[str] | None) -> dict[str, str]:
@@ -68,6 +80,17 @@ def _plain(text: str) -> bool | int | float | str:
         except ValueError:
             continue
     return text
+
+
+def read_mapping(source: str, problem: Problem) -> MappingTree:
+    """The mapping of a file, or of standard input for '-'."""
+    from tileloom import api
+
+    if source != "-":
+        return api.load_mapping(source, problem)
+    from tileloom.mapping.yaml import mapping_from_yaml
+
+    return mapping_from_yaml(sys.stdin.read() + "\n", problem)
 
 
 def read_problem_and_chip(

@@ -12,7 +12,7 @@ from typing import Any
 
 from tileloom.core.errors import InputError, did_you_mean
 from tileloom.core.tagged_yaml import MAX_NODES, TaggedMap, load_tagged
-from tileloom.core.templates import HANDLE, Rendered, read_text, render_file
+from tileloom.core.templates import HANDLE, Rendered, render_file
 
 MERGE = "<<<"
 MAX_DEPTH = 60
@@ -32,11 +32,6 @@ def load_templated(path: Path, variables: Mapping[str, object], folders: Iterabl
     resolved = _Resolver(rendered).resolve(document, 0)
     assert isinstance(resolved, TaggedMap)
     return resolved
-
-
-def top_level_keys(path: Path) -> tuple[str, ...]:
-    """Keys at the left margin of a file, templates not rendered: enough to tell what kind of file it is."""
-    return tuple(dict.fromkeys(re.findall(r"^([A-Za-z_]\w*):", read_text(path), flags=re.MULTILINE)))
 
 
 class _Resolver:

@@ -99,7 +99,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a cost model or mapper can take (specs: conformability). None = no limit."""
+    """What a cost model or mapper can take; search/conformability.py compares a request with it. None = no limit.
+
+    models   of a mapper: the cost models it can search with
+    """
 
     operations: tuple[str, ...] = ("any",)
     max_inputs: int | None = None
@@ -113,6 +116,7 @@ class Profile:
     joint: bool = False
     fused: bool = False
     objectives: tuple[str, ...] = ("energy", "latency", "edp")
+    models: tuple[str, ...] | None = None
 
 
 class CostModel(Protocol):

@@ -91,7 +91,10 @@ def layer_record(layer: LayerResult) -> dict[str, Any]:
         "mapping": mapping_to_yaml(result.mapping, problem.name) if result.mapping else None,
         "mapping_text": to_text(result.mapping, problem) if result.mapping else None,
         "cost": cost_record(cost) if cost else None,
-        "front": [_front_record(problem, mapping, cost) for mapping, cost in result.front],
+        "front": [
+            {**_front_record(problem, mapping, cost), "chosen": mapping == result.mapping}
+            for mapping, cost in result.front
+        ],
     }
 
 

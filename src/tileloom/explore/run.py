@@ -1,6 +1,7 @@
 """A run directory: everything one run found, in files that can be fed back in. Written whole or not at all.
 
     run.json  results.parquet  architecture.yaml  problems/<layer>.yaml  best/<layer>.yaml  (report.json, report.html)
+    best/<layer>/front-001.yaml ...   every trade-off, energy ascending, where the search was asked for the front
 
 What the files say is decided in record.py and search/columns.py.
 """
@@ -8,8 +9,10 @@ What the files say is decided in record.py and search/columns.py.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterable
 from itertools import count
@@ -41,7 +44,8 @@ def write_run(result: NetworkResult, folder: Path, finish: Callable[[Path], obje
     target = folder.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        _sweep(target)
+        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=_draft_prefix(target, os.getpid())))
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
     try:
@@ -122,6 +126,11 @@ def _fill(draft: Path, result: NetworkResult) -> None:
         entry["mapping_file"] = f"best/{stem}.yaml" if mapping else None
         if mapping:
             (draft / "best" / f"{stem}.yaml").write_text(mapping_to_yaml(mapping, problem.name), encoding="utf-8")
+        if layer.result.front:
+            (draft / "best" / stem).mkdir()
+        for number, point in enumerate(entry["front"], start=1):
+            point["mapping_file"] = f"best/{stem}/front-{number:03}.yaml"
+            (draft / point["mapping_file"]).write_text(point["mapping"], encoding="utf-8")
     (draft / "architecture.yaml").write_text(architecture_to_yaml(result.architecture), encoding="utf-8")
     to_frame(result).write_parquet(draft / "results.parquet")
     (draft / RUN_FILE).write_text(to_json(record), encoding="utf-8")
@@ -132,12 +141,36 @@ def problem_to_yaml(problem: Problem) -> str:
     return write_workload(Network(problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),)))
 
 
+def _draft_prefix(target: Path, process: int | str) -> str:
+    return f".{target.name}.{socket.gethostname()}-{process}."
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed runs into the same folder left beside it. An earlier run that stepped aside comes back."""
+    form = re.compile(re.escape(_draft_prefix(target, "#")).replace("\\#", r"(\d+)"))
+    for left in target.parent.iterdir():
+        if (match := form.match(left.name)) and left.is_dir() and not _is_running(int(match[1])):
+            if not target.exists() and (left / "old" / RUN_FILE).is_file():
+                (left / "old").rename(target)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _put_in_place(draft: Path, target: Path) -> None:
     """Rename the draft to the target; an earlier run steps aside first and comes back when that fails."""
     if not target.exists():
         draft.rename(target)
         return
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.")) / "old"
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=_draft_prefix(target, os.getpid()))) / "old"
     target.rename(aside)
     try:
         draft.rename(target)

@@ -60,8 +60,10 @@ def frame_of(problem: Problem, architecture: Architecture, constraints: Constrai
     """Raises UnsupportedError when no unit takes the problem, or the outermost memory does not take every tensor."""
     unit = architecture.compute_for(problem)
     if unit is None:
+        takes = ", ".join(f"{c.name}: {c.n_inputs}" for c in architecture.computes)
         raise UnsupportedError(
-            f"no compute unit of '{architecture.name}' takes '{problem.name}' with {len(problem.inputs)} inputs (E-OP)"
+            f"no compute unit of '{architecture.name}' takes '{problem.name}' with {len(problem.inputs)} inputs "
+            f"(units and the numbers of inputs they take: {takes}) (E-NINPUT)"
         )
     memories: list[Memory] = []
     places: list[Place] = []

@@ -42,7 +42,7 @@ def check_mapping(
         )
     found = list(_compute_faults(problem, architecture, mapping))
     found += _name_faults(problem, architecture, mapping)
-    known = _known_part(problem, architecture, mapping)
+    known = known_part(problem, architecture, mapping)
     found += _coverage_faults(problem, known, perfect)
     found += _level_faults(problem, architecture, known)
     found += _bypass_faults(problem, architecture, known)
@@ -134,7 +134,7 @@ def _name_faults(problem: Problem, architecture: Architecture, mapping: MappingT
                 )
 
 
-def _known_part(problem: Problem, architecture: Architecture, mapping: MappingTree) -> MappingTree:
+def known_part(problem: Problem, architecture: Architecture, mapping: MappingTree) -> MappingTree:
     """The mapping without what has unknown names, so that the other rules can still be checked."""
     names = {t.name for t in problem.tensors}
     memories = {m.name for m in architecture.memories}
@@ -172,7 +172,7 @@ def _coverage_faults(problem: Problem, mapping: MappingTree, perfect: bool) -> I
                         f"the {word} tile of '{loop.dim}' is {value}, outside 1 to {most}",
                         f"Leave '{word}' out, or give a value from 1 to {most}",
                     )
-            if perfect and (outside % min(loop.tile, outside) or loop.first or loop.last):
+            if perfect and not loop.divides(outside):
                 tile = min(loop.tile, outside)
                 yield error(
                     "E-RESID",

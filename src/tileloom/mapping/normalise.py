@@ -177,8 +177,7 @@ def _items(mapping: MappingTree, problem: Problem) -> list[_Item]:
         if isinstance(node, Hold):
             items.extend(_Item(replace(node, tensors=(t,))) for t in node.tensors)
         elif isinstance(node, Loop):
-            even = step.outside[node.dim] % node.tile == 0 and node.first is None and node.last is None
-            items.append(_Item(node, step.trips, even))
+            items.append(_Item(node, step.trips, node.divides(step.outside[node.dim])))
         else:
             items.append(_Item(node, step.trips, not isinstance(node, Joint)))
     return items

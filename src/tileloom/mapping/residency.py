@@ -5,7 +5,7 @@ Only space is counted here. Whether it fits is legality.py's business, and how o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tileloom.architecture.model import Architecture
 from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, TreeNode
@@ -66,14 +66,6 @@ def reservations(
             tile = reserved_tile(problem, mapping, index, name, faithful_accelforge=faithful_accelforge)
             rows.append((memory.name, name, tensor.footprint(tile) * memory.bits_of(tensor) * memory.buffers))
     return tuple(rows)
-
-
-def extents_inside(mapping: MappingTree, extents: Mapping[str, int], index: int) -> dict[str, int]:
-    """Extents of a full tile just outside node `index` of a chain; `index` may be len(nodes)."""
-    current = dict(extents)
-    for node in mapping.nodes[:index]:
-        _enter(node, current)
-    return current
 
 
 def _sink(tensor: Tensor, below: Sequence[TreeNode], extents: dict[str, int], unit_loops_count: bool) -> dict[str, int]:

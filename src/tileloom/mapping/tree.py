@@ -39,6 +39,10 @@ class Loop:
             return 1 + -(-(current - self.first) // self.tile)
         return -(-current // self.tile)
 
+    def divides(self, current: int) -> bool:
+        """Whether all iterations have tiles of one size when the extent above is `current`."""
+        return self.first is None and self.last is None and current % min(self.tile, current) == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:

@@ -12,25 +12,22 @@ if TYPE_CHECKING:
     from tileloom.report.data import Provenance, ReportData, read_dataset, write_dataset
     from tileloom.report.extraction import extract
     from tileloom.report.html import render_html, write_report
-    from tileloom.report.tables import energy_table, network_table, terminal_table
+    from tileloom.report.tables import energy_table
 
 __all__ = [
     "Provenance",
     "ReportData",
     "energy_table",
     "extract",
-    "network_table",
     "read_dataset",
     "render_html",
-    "terminal_table",
     "write_dataset",
     "write_report",
 ]
 
 _HOME = {
     "Provenance": "data", "ReportData": "data", "read_dataset": "data", "write_dataset": "data", "extract": "extraction",
-    "render_html": "html", "write_report": "html", "energy_table": "tables", "network_table": "tables",
-    "terminal_table": "tables",
+    "render_html": "html", "write_report": "html", "energy_table": "tables",
 }  # fmt: skip
 
 

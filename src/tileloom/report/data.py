@@ -6,14 +6,13 @@ Units are in the names; a tuple of pairs stands where JSON would have an object 
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from tileloom.core.errors import InputError
+from tileloom.core.files import write_text_atomic
 
 K = TypeVar("K")
 
@@ -72,6 +71,15 @@ class EnergyPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrontPoint:
+    """One mapping that no other beats in both energy and cycles; `chosen`: the one that the section is about."""
+
+    energy_pj: float
+    cycles: float
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorTile:
     """What a memory holds of a tensor: the shape along the tensor's axes and the bits that are there at once.
 
@@ -119,6 +127,7 @@ class LayerData:
     outer_bits       bits read and written at the outermost memory;  peak_macs_per_cycle: of the unit that computes it
     occupied_bits    (memory, tensor, series, bits reserved in one instance)
     spatial_use      (fanout, axis, instances used)
+    front            all trade-offs, energy ascending, where the search was asked for them
     """
 
     name: str
@@ -150,6 +159,7 @@ class LayerData:
     notes: tuple[str, ...] = ()
     nest: tuple[NestRow, ...] = ()
     text: str = ""
+    front: tuple[FrontPoint, ...] = ()
 
     @property
     def mapped(self) -> bool:
@@ -294,19 +304,6 @@ def read_dataset(path: str | Path) -> ReportData:
 def write_dataset(data: ReportData, path: str | Path) -> Path:
     """Writes the dataset to a file, or as report.json into a directory. Returns the file's path."""
     file = Path(path)
-    return write_text_atomically(file / DATASET_FILE if file.is_dir() else file, dataset_json(data))
-
-
-def write_text_atomically(file: Path, text: str) -> Path:
-    """Writes to a temporary name beside `file`, then renames: a reader sees the old file or the new one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    file = file / DATASET_FILE if file.is_dir() else file
+    write_text_atomic(file, dataset_json(data))
     return file

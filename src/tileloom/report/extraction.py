@@ -5,21 +5,20 @@ It adds and divides numbers that the result already holds. It draws nothing and 
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from math import inf, isfinite
 
-from tileloom import __version__
 from tileloom.architecture.model import Architecture, Compute, Fanout, Memory, Node, Port
 from tileloom.cost.base import Cost
+from tileloom.explore.record import versions
 from tileloom.mapping.residency import reserved_tile
 from tileloom.mapping.text import to_text
 from tileloom.mapping.tree import Compute as ComputeLeaf
 from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, Step, walk
 from tileloom.report.data import (
     EnergyPart,
+    FrontPoint,
     LayerData,
     LoopPart,
     NestRow,
@@ -31,8 +30,6 @@ from tileloom.report.data import (
 )
 from tileloom.search.network import LayerResult, NetworkResult
 from tileloom.workload.problem import Problem
-
-REPORTED_PACKAGES = ("numpy", "numba", "polars", "pydantic", "onnx")
 
 
 def extract(result: NetworkResult, provenance: Provenance | None = None) -> ReportData:
@@ -61,18 +58,9 @@ def extract(result: NetworkResult, provenance: Provenance | None = None) -> Repo
 
 def _provenance(result: NetworkResult, given: Provenance) -> Provenance:
     seed = () if result.seed is None else (("seed", str(result.seed)),)
-    return replace(given, versions=given.versions or versions(), options=given.options or (*result.options, *seed))
-
-
-def versions() -> tuple[tuple[str, str], ...]:
-    """Of Tileloom, Python and the libraries that numbers depend on; asked from the package data, nothing is imported."""
-    found = [("tileloom", __version__), ("python", platform.python_version())]
-    for package in REPORTED_PACKAGES:
-        try:
-            found.append((package, version(package)))
-        except PackageNotFoundError:
-            found.append((package, "not installed"))
-    return tuple(found)
+    return replace(
+        given, versions=given.versions or tuple(versions().items()), options=given.options or (*result.options, *seed)
+    )
 
 
 def _unit(architecture: Architecture, node: Node) -> Unit:
@@ -134,7 +122,11 @@ def _layer(entry: LayerResult, architecture: Architecture) -> LayerData:
     )
     if result.cost is None or result.mapping is None:
         return bare
-    return _with_cost(bare, problem, architecture, result.mapping, result.cost)
+    front = tuple(
+        FrontPoint(energy_pj=cost.energy_pj, cycles=cost.cycles, chosen=mapping == result.mapping)
+        for mapping, cost in result.front
+    )
+    return replace(_with_cost(bare, problem, architecture, result.mapping, result.cost), front=front)
 
 
 def _with_cost(

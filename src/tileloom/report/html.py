@@ -1,6 +1,7 @@
 """Puts the page together: one HTML file with its style, script and drawings inside, that needs nothing from outside.
 
-The parts are made in overview.py, charts.py, machine.py, roofline.py, listing.py and layers.py (with nest.py); this
+The parts are made in overview.py, charts.py, machine.py, roofline.py, listing.py and layers.py (with nest.py
+and front.py); this
 file only arranges them in templates/page.html.
 """
 
@@ -11,8 +12,9 @@ from pathlib import Path
 from string import Template
 
 from tileloom.core.errors import InputError
+from tileloom.core.files import write_text_atomic
 from tileloom.report.charts import energy_by_component, energy_by_series, layer_bars, legend
-from tileloom.report.data import ReportData, read_dataset, write_text_atomically
+from tileloom.report.data import ReportData, read_dataset
 from tileloom.report.extraction import extract
 from tileloom.report.layers import layer_section
 from tileloom.report.listing import layer_table, others, provenance
@@ -39,9 +41,11 @@ def write_report(source: ReportData | NetworkResult | str | Path, out: str | Pat
     file = Path(out)
     file = file / REPORT_FILE if file.is_dir() or not file.suffix else file
     try:
-        return write_text_atomically(file, render_html(data))
+        file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{file}: cannot write the report ({error}); give another place with --out") from error
+        raise InputError(f"{file.parent}: cannot be made: {error.strerror or error}; give another place") from error
+    write_text_atomic(file, render_html(data))
+    return file
 
 
 def render_html(data: ReportData) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tileloom.core.units import ENERGY, common_unit
 from tileloom.report import quantities as q
 from tileloom.report.charts import stacked, swatch, times
 from tileloom.report.data import LayerData, ReportData
+from tileloom.report.front import front_part
 from tileloom.report.markup import Child, Safe, el, join, short
 from tileloom.report.nest import nest
 
@@ -83,6 +85,7 @@ def _mapped_body(layer: LayerData, data: ReportData, colours: Mapping[str, str])
         _facts(layer),
         el("h4", "Proof"),
         _proof(layer, data),
+        *front_part(layer),
         el("h4", "Energy of one run"),
         _breakdown(layer, colours),
         el("h4", "Busy cycles of one run"),
@@ -137,7 +140,7 @@ def _breakdown(layer: LayerData, colours: Mapping[str, str]) -> Safe:
     keys = list(dict.fromkeys((p.component, p.tensor, p.series) for p in layer.energy))
     order = {name: i for i, name in enumerate(colours)}
     rows = []
-    factor, unit = q.column_unit(_energy_of(layer, key) for key in keys)
+    unit, factor = common_unit((_energy_of(layer, key) for key in keys), ENERGY)
     largest = max((_energy_of(layer, key) for key in keys), default=0.0) / factor
     places = 1 if largest >= 100 else 2 if largest >= 10 else 3
     for key in sorted(keys, key=lambda k: order.get(k[0], len(order))):

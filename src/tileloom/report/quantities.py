@@ -102,10 +102,3 @@ def share(part: float, whole: float) -> str:
 
 def hertz(value: float) -> str:
     return _scaled(value, PREFIXES, "Hz")
-
-
-def column_unit(picojoules: Iterable[float]) -> tuple[float, str]:
-    """One unit for a column of energies: (pJ per unit, 'µJ'), the one that suits the largest."""
-    largest = max((v / PJ_PER_J for v in picojoules), default=0.0)
-    factor, prefix = next(((f, p) for f, p in SMALL if largest >= f), SMALL[4])
-    return factor * PJ_PER_J, f"{prefix}J"

@@ -25,7 +25,7 @@ from tileloom.cost.base import Cost
 from tileloom.cost.registry import get_model
 from tileloom.mapping.tree import MappingTree
 from tileloom.mapping.yaml import mapping_from_yaml, mapping_to_yaml
-from tileloom.search.objective import Objective, SearchResult
+from tileloom.search.objective import Objective, SearchResult, value_of
 from tileloom.workload.problem import Problem
 
 FORMAT = 1
@@ -133,12 +133,13 @@ def _from_plain(
     found = tuple(_evaluated(entry, problem, architecture, model) for entry in stored["found"])
     if not found or stored["status"] not in KEPT:
         raise ValueError(f"status '{stored['status']}' with {len(found)} mappings")
+    mapping, cost = min(found, key=lambda pair: value_of(pair[1], objective))
     result = SearchResult(
         problem=problem,
         objective=objective,
         status=stored["status"],
-        mapping=found[0][0],
-        cost=found[0][1],
+        mapping=mapping,
+        cost=cost,
         lower_bound=stored["lower_bound"],
         evaluated=stored["evaluated"],
         space_size=stored["space_size"],
@@ -149,7 +150,7 @@ def _from_plain(
         front=found if stored["is_front"] else (),
         explain=tuple((what, count) for what, count in stored["explain"]),
     )
-    if result.status == "optimal" and not result.front and not isclose(result.lower_bound, result.value, rel_tol=1e-9):
+    if result.status == "optimal" and not isclose(result.lower_bound, result.value, rel_tol=1e-9):
         raise ValueError(f"optimal, but its lower bound is {result.lower_bound} and its value {result.value}")
     return result
 

@@ -18,6 +18,7 @@ from typing import Any
 from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError, TileloomError, UnsupportedError, did_you_mean
 from tileloom.search.cache import Cache, open_cache
+from tileloom.search.conformability import diagnose
 from tileloom.search.network import LayerResult, NetworkResult, Progress
 from tileloom.search.objective import OBJECTIVES, Objective, SearchResult
 from tileloom.search.registry import make_mapper
@@ -154,6 +155,9 @@ def search_one(problem: Problem, architecture: Architecture, objective: Objectiv
     """One search in this process; also what a worker runs."""
     mapper, model, options = choice
     start = perf_counter()
+    if refused := [d for d in diagnose(problem, architecture, None, model, mapper, objective) if d.severity == "error"]:
+        reasons = tuple(map(str, refused))
+        return SearchResult(problem=problem, objective=objective, status="infeasible", reasons=reasons, mapper=mapper)
     try:
         result = make_mapper(mapper, options, model).search(problem, architecture, objective)
     except UnsupportedError as error:

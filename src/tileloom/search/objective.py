@@ -31,7 +31,8 @@ class SearchResult:
                  'stopped': ended early, lower_bound holds;  'infeasible': `reasons` say why
     lower_bound  no mapping of the declared space costs less (0 when nothing is proven)
     evaluated    mappings whose cost was computed;  space_size: mappings in the declared space, exact
-    front        in Pareto mode, all non-dominated (mapping, cost) pairs; `mapping` is the first of them
+    front        in Pareto mode, all non-dominated (mapping, cost) pairs, energy ascending; `mapping` is the one of
+                 them with the best value of the objective
     explain      what was pruned and by which argument, as (what, count)
     """
 

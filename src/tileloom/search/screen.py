@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tileloom.architecture.model import Architecture, Memory
-from tileloom.mapping.diagnostic import Diagnostic
+from tileloom.mapping.diagnostic import Diagnostic, error
 from tileloom.mapping.legality import capacity_faults, check_mapping
 from tileloom.mapping.spatial_rules import spatial_loops, utilization_faults
 from tileloom.mapping.tree import MappingTree
@@ -47,13 +47,16 @@ class Screen:
         return tuple(sorted(self.rejected.items()))
 
 
-def never_fits(problem: Problem, architecture: Architecture) -> tuple[str, ...]:
-    """Reasons that hold for every mapping: tiles that a memory must keep are too large at their smallest.
+def never_fits(problem: Problem, architecture: Architecture) -> tuple[Diagnostic, ...]:
+    """What every mapping breaks: tiles that a memory must keep are too large at their smallest (E-CAP).
 
-    The outermost memory keeps every tensor whole; the others at least one value of each tensor in `keep`.
+    The outermost memory keeps every tensor whole; the others on the way to the problem's compute unit at least one
+    value of each tensor in `keep`.
     """
-    reasons = []
-    for index, memory in enumerate(architecture.memories):
+    found = []
+    unit = architecture.compute_for(problem)
+    path = architecture.path(unit) if unit else architecture.nodes
+    for index, memory in enumerate(n for n in path if isinstance(n, Memory)):
         if memory.capacity_bits is None:
             continue
         whole = index == 0
@@ -64,11 +67,11 @@ def never_fits(problem: Problem, architecture: Architecture) -> tuple[str, ...]:
             if total > size:
                 what = "whole tensors" if whole else "the smallest tiles, one value each,"
                 parts = " + ".join(f"{t.name} {bits}" for t, bits in group)
-                reasons.append(
-                    f"{what} do not fit in '{memory.name}': {parts} = {total} bits, capacity {size} bits. "
-                    f"Enlarge '{memory.name}', or let a tensor bypass it (E-CAP)"
-                )
-    return tuple(reasons)
+                times = f" ({total / size:.2f}x)" if size else ""
+                why = f"{what} do not fit in '{memory.name}': {parts} = {total} bits, capacity {size} bits{times}"
+                fix = f"Enlarge '{memory.name}'" + ("" if whole else ", or let a tensor bypass it")
+                found.append(error("E-CAP", memory.name, why, fix))
+    return tuple(found)
 
 
 def _shares(memory: Memory, need: list[tuple[Tensor, int]]) -> list[tuple[list[tuple[Tensor, int]], int]]:

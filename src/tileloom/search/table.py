@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from tileloom.mapping.yaml import mapping_to_yaml
@@ -35,12 +36,20 @@ def row(layer: LayerResult) -> dict[str, Value]:
         "lower_bound": result.lower_bound,
         "gap": result.gap if cost else None,
         "evaluated": result.evaluated,
-        "space_size": float(result.space_size),
+        "space_size": _as_float(result.space_size),
         "seconds": result.seconds,
         "mapping": mapping_to_yaml(result.mapping, problem.name) if result.mapping else None,
         "reasons": "; ".join(result.reasons) or None,
     }
     return {column.name: values[column.name] for column in COLUMNS}
+
+
+def _as_float(number: int) -> float:
+    """Spaces can be larger than the largest float."""
+    try:
+        return float(number)
+    except OverflowError:
+        return inf
 
 
 def to_frame(result: NetworkResult) -> polars.DataFrame:

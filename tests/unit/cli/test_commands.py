@@ -1,11 +1,17 @@
 """Every command once on small input: what it prints, that --json is JSON and nothing else, and its exit code."""
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tileloom
+from stub_mapper import network, product
+from tileloom.cli.mapping_view import print_network
+from tileloom.core.units import short
+from tileloom.search.driver import map_network
 
 PRODUCT = "C[m, n] += A[m, k] * B[k, n]"
 SIZES = ("--size", "m=4", "--size", "n=2", "--size", "k=3")
@@ -117,6 +123,26 @@ def test_check_and_compare(run, mapped) -> None:
     assert "loopnest" in run("compare", *mapped).out
 
 
+def test_a_mapping_from_standard_input(run, mapped, monkeypatch) -> None:
+    path, *rest = mapped
+    for command in ("check", "evaluate", "compare"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(path.read_text()))
+        assert run(command, "-", *rest).code == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run("check", "-", *rest).code == 2
+
+
+def test_check_of_a_pair(run, chip_file) -> None:
+    pair = ("check", "--problem", PRODUCT, *SIZES, "--arch", chip_file)
+    assert run(*pair).out == "conforms: problem on tiny\n"
+    chip_file.write_text(chip_file.read_text().replace("1024", "20"))
+    refused = run(*pair, "--mapper", "exhaustive", "--objective", "speed", "--json")
+    assert (refused.code, refused.json["legal"]) == (1, False)
+    assert [d["code"] for d in refused.json["diagnostics"]] == ["E-OBJ", "E-OBJ", "E-CAP"]
+    shown = run(*pair, "--model", "loopnets")
+    assert (shown.code, "did you mean 'loopnest'" in shown.err) == (2, True)
+
+
 def test_report_is_written_again(run, run_folder) -> None:
     (run_folder / "report.html").unlink()
     assert run("report", run_folder, "--json").json == {"report": str(run_folder / "report.html")}
@@ -165,3 +191,18 @@ def test_doctor_finds_this_installation_sound(run) -> None:
     wrong = [c for c in shown.json["checks"] if not c["ok"]]
     assert (shown.code, wrong) == (0, [])
     assert {"self-test", "compiled kernels", "solver clash"} <= {c["name"] for c in shown.json["checks"]}
+
+
+def test_pareto_mode_prints_every_trade_off(stub, chip, capsys) -> None:
+    found = map_network(network(product("big", 4)), chip, mapper="stub", cache=False)
+    (layer,) = found.layers
+    best = layer.result.cost
+    other = replace(best, cycles=best.cycles / 2)
+    tree = layer.result.mapping
+    front = replace(layer, result=replace(layer.result, front=((tree, best), (tree, other))))
+    print_network(replace(found, layers=(front,)), explain=False)
+    shown = capsys.readouterr().out.partition("Trade-offs of one run")[2]
+    assert short(best.cycles) in shown
+    assert short(other.cycles) in shown
+    print_network(found, explain=False)
+    assert "Trade-offs" not in capsys.readouterr().out

@@ -7,8 +7,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from report_cases import LAYERS, conv, network_result
 
+from report_cases import LAYERS, conv, network_result
 from tileloom.core.errors import InputError
 from tileloom.report import ReportData, extract, render_html, write_dataset, write_report
 from tileloom.report.markup import Safe, el, short, text
@@ -125,6 +125,13 @@ def test_a_network_without_layers_still_makes_a_page(data: ReportData) -> None:
     checked(render_html(replace(data, layers=(), vector_ops=(), skipped=())))
 
 
+def test_without_a_mapping_no_figure_says_zero(data: ReportData) -> None:
+    page = render_html(replace(data, layers=()))
+    figures = page[page.index('class="tiles"') : page.index('class="two"')]
+    assert "Energy" not in figures
+    assert '<div class="tile-card"><span>Proof</span><b>0<small> of 0' in figures
+
+
 def test_many_layers_stay_small(data: ReportData) -> None:
     layers = tuple(replace(data.layers[i % 6], name=f"features.{i}.block.depthwise.conv{i}") for i in range(70))
     page = render_html(replace(data, layers=layers))
@@ -149,7 +156,7 @@ def test_write_report_leaves_nothing_half_written(data: ReportData, tmp_path) ->
     blocked = tmp_path / "page.html"
     blocked.mkdir()
     (blocked / "report.html").mkdir()
-    with pytest.raises(InputError, match="cannot write the report"):
+    with pytest.raises(InputError, match="cannot be written"):
         write_report(data, blocked)
     assert [f.name for f in blocked.iterdir()] == ["report.html"]
 

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from report_cases import LAYERS, network_result
-from rich.console import Console
 
+from report_cases import network_result
 from tileloom.core.errors import InputError
-from tileloom.report import energy_table, extract, network_table, terminal_table
+from tileloom.report import energy_table, extract
 from tileloom.report import quantities as q
-from tileloom.report.tables import COLUMNS, ENERGY_COLUMNS
-
-
-def test_network_table_has_the_listed_columns_and_the_result_s_numbers() -> None:
-    result = network_result()
-    table = network_table(result)
-    assert table.columns == [name for name, _ in COLUMNS]
-    assert (table["energy_pj"] * table["count"]).sum() == pytest.approx(result.energy_pj, rel=1e-12)
-    assert table["status"].to_list() == [r.result.status for r in result.layers]
-
-
-def test_layers_without_a_mapping_are_null() -> None:
-    table = network_table(network_result(((LAYERS[0][0], "infeasible", 1),)))
-    row = table.row(0, named=True)
-    assert (row["status"], row["energy_pj"], row["utilization"], row["bottleneck"]) == ("infeasible", None, None, None)
+from tileloom.report.tables import ENERGY_COLUMNS
 
 
 def test_energy_table_sums_to_the_network() -> None:
@@ -33,15 +16,6 @@ def test_energy_table_sums_to_the_network() -> None:
     table = energy_table(result)
     assert table.columns == [name for name, _ in ENERGY_COLUMNS]
     assert (table["energy_pj"] * table["count"]).sum() == pytest.approx(result.energy_pj, rel=1e-12)
-
-
-def test_terminal_table_has_every_layer_and_the_totals() -> None:
-    screen = Console(width=140, file=io.StringIO())
-    layers = (*LAYERS[:2], (LAYERS[2][0].with_name("[bold]x[/bold]"), "infeasible", 1))
-    screen.print(terminal_table(network_result(layers)))
-    shown = screen.file.getvalue()
-    assert "[bold]x[/bold]" in shown and "infeasible" in shown
-    assert "whole network" in shown and "2 of 3 optimal" in shown
 
 
 @pytest.mark.parametrize(
@@ -71,10 +45,6 @@ def test_terminal_table_has_every_layer_and_the_totals() -> None:
 )
 def test_numbers_read_well(shown: str, expected: str) -> None:
     assert shown == expected
-
-
-def test_a_column_has_one_unit() -> None:
-    assert q.column_unit([3.0, 2.5e6]) == (1e6, "µJ")
 
 
 @pytest.mark.parametrize("name", ["energy_chart", "cycles_chart", "utilization_chart", "roofline_chart"])

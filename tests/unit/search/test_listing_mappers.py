@@ -16,7 +16,7 @@ from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.legality import is_legal
 from tileloom.mapping.space import MapSpace
 from tileloom.mapping.tree import MappingTree
-from tileloom.search.mappers.exhaustive import ExhaustiveMapper
+from tileloom.search.mappers.exhaustive import LARGEST, ExhaustiveMapper
 from tileloom.search.mappers.optimal import OptimalMapper
 from tileloom.search.mappers.random import RandomMapper
 from tileloom.search.objective import Objective, value_of
@@ -117,8 +117,8 @@ def test_infeasible_has_reasons() -> None:
         result = mapper.search(matmul(2, 1, 1), tiny, "energy")
         assert (result.status, result.mapping, result.cost) == ("infeasible", None, None)
         assert result.reasons[0] == (
-            "the smallest tiles, one value each, do not fit in 'GLB': B 8 = 8 bits, capacity 7 bits. "
-            "Enlarge 'GLB', or let a tensor bypass it (E-CAP)"
+            "E-CAP at GLB: the smallest tiles, one value each, do not fit in 'GLB': B 8 = 8 bits, capacity 7 bits "
+            "(1.14x). Enlarge 'GLB', or let a tensor bypass it."
         )
     assert "mappings break E-CAP at GLB" in ExhaustiveMapper().search(matmul(2, 1, 1), tiny, "edp").reasons[1]
 
@@ -130,7 +130,7 @@ def test_infeasible_partitions_and_whole_tensors() -> None:
     assert "B 8 = 8 bits, capacity 4 bits" in reason
     small = Architecture("small", (memory("DRAM", 16), Unit(name="MAC", energy_pj=1)))
     (reason,) = RandomMapper().search(matmul(2, 1, 1), small, "energy").reasons
-    assert reason.startswith("whole tensors do not fit in 'DRAM': A 16 + B 8 + Z 16 = 40 bits, capacity 16 bits")
+    assert "whole tensors do not fit in 'DRAM': A 16 + B 8 + Z 16 = 40 bits, capacity 16 bits" in reason
 
 
 def test_random_is_repeatable_and_legal() -> None:
@@ -188,3 +188,12 @@ def test_other_models_see_every_order() -> None:
     result = ExhaustiveMapper(model=LoopCount()).search(matmul(2, 2, 2), architecture, "energy")
     assert (result.space_size, result.evaluated) == (6, 6)
     assert result.value == value_of(result.cost, "energy") == 7.0 if result.cost else False
+
+
+def test_a_space_too_large_to_list_is_not_begun() -> None:
+    large, chip = matmul(2**20, 2**20, 2**20), two_level()
+    refused = ExhaustiveMapper().search(large, chip, "energy")
+    assert (refused.status, refused.cost, refused.evaluated) == ("stopped", None, 0)
+    assert refused.space_size > LARGEST
+    assert "max_mappings=N" in refused.reasons[0]
+    assert ExhaustiveMapper(max_mappings=20).search(large, chip, "energy").space_size == refused.space_size

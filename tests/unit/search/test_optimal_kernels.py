@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
 from chips import array, conv, matmul, transposed_conv, two_level
-
 from tileloom.architecture.model import NOTHING, FanoutAxis, TensorSet
 from tileloom.search.mappers.optimal import OptimalMapper
+from tileloom.search.objective import Objective
+from tileloom.search.optimal import classes
 from tileloom.search.optimal.columns import rank_groups
-from tileloom.search.optimal.compile import compile_template
+from tileloom.search.optimal.compile import Layout, compile_template
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY, insert_point, is_dominated, pareto_rows
 from tileloom.search.optimal.options import count_chains, divisor_tiles, remainder_tiles, visits
 from tileloom.search.optimal.prepare import prepare
@@ -32,9 +29,11 @@ SMALL = st.integers(1, 4)
 def test_pareto_rows_equal_the_twin(rows: list[tuple[int, int, int]], equal: bool) -> None:
     values = np.array(sorted(rows, key=sum), dtype=float)
     same = np.array([False, equal, False])
-    fast = [tuple(values[i]) for i in pareto_rows(values, same)]
+    fast = [tuple(values[i]) for i in pareto_rows(values, same, 0)]
     slow = [tuple(values[i]) for i in pareto_rows_reference(values, same)]
     assert fast == slow
+    windowed = [tuple(values[i]) for i in pareto_rows(values, same, 3)]
+    assert set(slow) <= set(windowed) <= {tuple(row) for row in values}
 
 
 @settings(deadline=None, max_examples=60)
@@ -68,9 +67,9 @@ CASES = [
 def test_search_equals_listing_every_combination(case: int, objective: int) -> None:
     problem, chip = CASES[case]
     setting = setting_of(problem, chip)
-    lower, groups = required_use(setting), rank_groups(setting)
+    lower, layout = required_use(setting), Layout(setting, rank_groups(setting))
     every = [
-        prepare(compile_template(setting, t, groups, energy_matters=True, time_matters=True, lower=lower), objective)
+        prepare(compile_template(layout, t, energy_matters=True, time_matters=True, lower=lower), objective)
         for t in templates(setting)
     ][:40]
     slow = min(search_reference(p, objective)[0] for p in every)
@@ -90,12 +89,27 @@ def test_front_holds_both_ends_and_nothing_dominated() -> None:
     assert result.value == pytest.approx(best, rel=1e-12)
 
 
+@pytest.mark.parametrize("objective", ["energy", "latency", "edp"])
+def test_a_front_claims_no_more_than_it_knows(objective: str) -> None:
+    problem, chip = matmul(8, 8, 4), array()
+    best = OptimalMapper().search(problem, chip, objective).value
+    rough = OptimalMapper(pareto=True, gap=0.3).search(problem, chip, objective)
+    assert rough.lower_bound <= best <= rough.value
+    assert rough.lower_bound == pytest.approx(rough.value * 0.7 ** (2 if objective == "edp" else 1))
+    assert rough.status == "stopped"
+    broken_off = OptimalMapper(pareto=True, node_limit=3).search(problem, chip, objective)
+    assert broken_off.status == "stopped"
+    assert broken_off.lower_bound <= best <= broken_off.value
+
+
 def test_front_equals_listing_every_combination() -> None:
     problem, chip = matmul(4, 4, 2), array()
     setting = setting_of(problem, chip)
     every = [
         prepare(
-            compile_template(setting, t, rank_groups(setting), energy_matters=True, time_matters=True, lower={}),
+            compile_template(
+                Layout(setting, rank_groups(setting)), t, energy_matters=True, time_matters=True, lower={}
+            ),
             EDP,
         )
         for t in templates(setting)
@@ -110,7 +124,7 @@ def test_front_equals_listing_every_combination() -> None:
             columns = np.prod(p.table[list(chosen)], axis=0)
             if within_limits(columns, p.limits):
                 points.append(tuple(round(v, 6) for v in cost_reference(columns, p.cost)))
-    found = [(round(e, 6), round(c, 6)) for e, c, _, _ in run_front(every).points]
+    found = [(round(e, 6), round(c, 6)) for e, c, _, _ in run_front(every, EDP).points]
     assert found == front_reference(points)
 
 
@@ -144,3 +158,22 @@ def test_visits_equal_walking_the_loops(extent: int, sizes: list[int], mask: int
         return sum(walk(min(tiles[slot], size - start), slot + 1) for start in trips)
 
     assert visits(extent, np.array([tiles]), mask)[0] == walk(extent, 0)
+
+
+@pytest.mark.parametrize("objective", ["energy", "latency", "edp"])
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_searching_by_classes_changes_nothing(monkeypatch: pytest.MonkeyPatch, case: int, objective: Objective) -> None:
+    problem, chip = CASES[case]
+    whole = OptimalMapper().search(problem, chip, objective)
+    monkeypatch.setattr(classes, "WORTH_IT", 0)
+    by_class = OptimalMapper().search(problem, chip, objective)
+    assert by_class.value == pytest.approx(whole.value, rel=1e-12)
+    assert by_class.status == whole.status == "optimal"
+
+
+def test_too_many_combinations_of_classes_fall_back_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, chip = CASES[1]
+    whole = OptimalMapper().search(problem, chip, "edp")
+    monkeypatch.setattr(classes, "WORTH_IT", 0)
+    monkeypatch.setattr(classes, "MOST_COMBINATIONS", 2)
+    assert OptimalMapper().search(problem, chip, "edp").value == pytest.approx(whole.value, rel=1e-12)

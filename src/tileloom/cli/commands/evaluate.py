@@ -23,8 +23,9 @@ def command(
     from tileloom.explore.record import cost_record
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    tree = api.load_mapping(mapping, work)
-    cost = api.evaluate(work, chip, tree, model)
+    tree = o.read_mapping(mapping, work)
+    with o.naming(mapping):
+        cost = api.evaluate(work, chip, tree, model)
     if json:
         emit_json({"problem": work.name, "architecture": chip.name, **cost_record(cost)})
     else:

@@ -45,7 +45,7 @@ def command(
     from tileloom.cli import mapping_view as view
     from tileloom.cli.show import emit_json, note, progress_bar
     from tileloom.explore.record import describe
-    from tileloom.explore.run import refuse_target
+    from tileloom.explore.run import read_run, refuse_target
 
     if out is not None:
         refuse_target(out)
@@ -67,7 +67,7 @@ def command(
         )
     page = result.report(out, command=view.command_line()) if out is not None else None
     if json:
-        emit_json(describe(result))
+        emit_json(describe(result) if out is None else read_run(out))
     else:
         view.print_network(result, explain=explain)
     if page is not None:

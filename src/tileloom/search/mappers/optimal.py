@@ -21,7 +21,7 @@ from tileloom.search.objective import Objective, SearchResult, Status, value_of
 from tileloom.search.optimal.arrays import Ints
 from tileloom.search.optimal.build import build_mapping
 from tileloom.search.optimal.columns import Compiled, rank_groups
-from tileloom.search.optimal.compile import compile_template
+from tileloom.search.optimal.compile import Layout, compile_template
 from tileloom.search.optimal.explain import explain, why_infeasible
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
@@ -53,7 +53,7 @@ class OptimalMapper:
     model: CostModel | None = None
 
     name: ClassVar[str] = "optimal"
-    profile: ClassVar[Profile] = Profile()
+    profile: ClassVar[Profile] = Profile(models=("loopnest",))
     PROVES_OPTIMAL: ClassVar[bool] = True
 
     def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
@@ -61,11 +61,11 @@ class OptimalMapper:
         if self.model is not None and not isinstance(self.model, LoopnestModel):
             raise UnsupportedError(
                 f"mapper 'optimal' proves optima of model 'loopnest', not of '{self.model.name}'; "
-                "use mapper 'exhaustive' or 'random' with it (E-OBJ)"
+                "use mapper 'exhaustive' or 'random' with it (E-MODEL)"
             )
         started = perf_counter()
         setting = setting_of(problem, architecture)
-        job = _Job(self, setting, objective, rank_groups(setting), required_use(setting))
+        job = _Job(self, setting, objective, Layout(setting, rank_groups(setting)), required_use(setting))
         if not setting.dims or problem.copy:
             result = job.without_loops()
         else:
@@ -80,7 +80,7 @@ class _Job:
     options: OptimalMapper
     setting: Setting
     objective: Objective
-    groups: tuple[tuple[int, ...], ...]
+    layout: Layout
     lower: dict[int, float]
     templates_listed: int = 0
     space_size: int = 0
@@ -106,9 +106,7 @@ class _Job:
         return found
 
     def compile(self, template: Template, *, energy: bool, time: bool) -> Compiled:
-        return compile_template(
-            self.setting, template, self.groups, energy_matters=energy, time_matters=time, lower=self.lower
-        )
+        return compile_template(self.layout, template, energy_matters=energy, time_matters=time, lower=self.lower)
 
     def best(self) -> Outcome:
         code = CODES[self.objective]
@@ -142,7 +140,8 @@ class _Job:
 
     def front(self) -> Outcome:
         found = self.prepare(energy=True, time=True, code=EDP)
-        return run_front(found, gap=self.options.gap, node_limit=self.options.node_limit)
+        code = CODES[self.objective]
+        return run_front(found, code, gap=self.options.gap, node_limit=self.options.node_limit)
 
     def mapping(self, prepared: Prepared, rows: Ints) -> tuple[MappingTree, Cost]:
         mapping = build_mapping(self.setting, prepared.compiled.template, prepared.tiles(rows))
@@ -186,13 +185,16 @@ class _Job:
             status = "infeasible" if outcome.complete else "stopped"
             reasons = why_infeasible(self.setting)
         value = inf if cost is None else value_of(cost, self.objective)
-        if cost is not None and not front and not isclose(value, outcome.value, rel_tol=1e-8):
+        if cost is not None and not isclose(value, outcome.value, rel_tol=1e-8):
             raise AssertionError(
                 f"optimal mapper promised {outcome.value}, model 'loopnest' gives {value} for {self.setting.problem}"
             )
-        proven = outcome.lower_bound if not front else value
         # The model sums in another order; a bound above the value by rounding would look like a contradiction.
-        lower = 0.0 if cost is None else min(value, proven if self.options.gap or not outcome.complete else value)
+        lower = (
+            0.0
+            if cost is None
+            else min(value, outcome.lower_bound if self.options.gap or not outcome.complete else value)
+        )
         if status == "optimal" and lower < value * (1 - TIE):
             status = "stopped"
         return SearchResult(

@@ -49,7 +49,7 @@ class RandomMapper:
         rng = Random(self.seed)
         best: tuple[float, MappingTree, Cost] | None = None
         evaluated = undrawn = 0
-        impossible = never_fits(problem, narrowed)
+        impossible = tuple(map(str, never_fits(problem, narrowed)))
         for _ in range(0 if impossible else self.samples):
             mapping = space.sample(rng)
             if mapping is None:

@@ -12,7 +12,8 @@ from math import inf
 import numpy as np
 
 from tileloom.search.optimal.arrays import Goal, Ints
-from tileloom.search.optimal.kernels import EDP, ENERGY, FRONT, LATENCY, search
+from tileloom.search.optimal.classes import parts
+from tileloom.search.optimal.kernels import EDP, ENERGY, FRONT, LATENCY, search, value_of
 from tileloom.search.optimal.prepare import Prepared, narrow
 
 ARCHIVE_CAPACITY = 20_000
@@ -25,7 +26,7 @@ class Outcome:
 
     options_left   tile chains per group that were left after filters, summed over templates
     counts   nodes, options cut by bound, options cut by a limit, complete mappings evaluated, searches stopped early
-    points   with FRONT: (energy, cycles, template, rows) of every non-dominated mapping, energy ascending
+    points   of `run_front`: (energy, cycles, template, rows) of every non-dominated mapping, energy ascending
     """
 
     value: float
@@ -80,20 +81,31 @@ def run_scalar(
         if narrowed is None:
             continue
         options_left += len(narrowed.rows)
-        value, found, cut_bound, _, done = search(
-            narrowed.table, narrowed.starts, prepared.cost, prepared.limits, goal, best, archive, owners, 0
-        )
-        counts += done
-        # A search that was stopped has not looked at everything: only its root bound holds.
-        cut = min(cut, root if done[4] else cut_bound)
-        if value < best:
-            best, winner, rows = float(value), prepared, narrowed.rows[found]
+        pieces, cut_bound = parts(prepared, narrowed, goal, best)
+        cut = min(cut, cut_bound)
+        for least, piece in pieces:
+            if least >= (1 - gap) * best:
+                cut = min(cut, least)
+                break
+            value, found, cut_bound, _, done = search(
+                piece.table, piece.starts, prepared.cost, prepared.limits, goal, best, archive, owners, 0
+            )
+            counts += done
+            # A search that was stopped has not looked at everything: only its root bound holds.
+            cut = min(cut, max(root, least) if done[4] else cut_bound)
+            if value < best:
+                best, winner, rows = float(value), prepared, piece.rows[found]
+            if done[4]:
+                break
     lower = best if not gap and not counts[4] else min(best, cut)
     return Outcome(best, lower, winner, rows, counts, templates_cut, options_left)
 
 
-def run_front(templates: Sequence[Prepared], *, gap: float = 0.0, node_limit: int = 0) -> Outcome:
-    """Every non-dominated (energy, cycles) over the templates."""
+def run_front(templates: Sequence[Prepared], objective: int, *, gap: float = 0.0, node_limit: int = 0) -> Outcome:
+    """Every non-dominated (energy, cycles) over the templates; with `gap`, one within that share of each in both.
+
+    objective   of which `value` and `lower_bound` are
+    """
     groups = max((len(p.starts) for p in templates), default=1)
     archive = np.full((ARCHIVE_CAPACITY, 2), inf)
     owners = np.zeros((ARCHIVE_CAPACITY, groups), dtype=np.int64)
@@ -119,5 +131,10 @@ def run_front(templates: Sequence[Prepared], *, gap: float = 0.0, node_limit: in
         )
         for k in range(size)
     )
-    value = points[0][0] if points else inf
-    return Outcome(value, value, None, None, counts, 0, options_left, points)
+    value = min((float(value_of(energy, cycles, objective)) for energy, cycles, _, _ in points), default=inf)
+    if counts[4]:
+        lower = min((root_value(p, objective) for p in templates), default=inf)
+    else:
+        # A mapping left out has a point of the front within the gap in energy and in cycles, so in both for EDP.
+        lower = value * (1 - gap) ** (2 if objective == EDP else 1)
+    return Outcome(value, min(value, lower), None, None, counts, 0, options_left, points)

@@ -10,19 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, combinations, pairwise, permutations, product
 
-from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory
-from tileloom.core.errors import UnsupportedError
+from tileloom.architecture.model import Architecture, Compute, Memory
+from tileloom.mapping.constraints import FREE
+from tileloom.mapping.layout import Place, frame_of
 from tileloom.mapping.utilization import may_lie_on, required_places
 from tileloom.workload.problem import Problem, Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class SpatialAxis:
-    """One axis of one fanout on the path, with the number of memories above it."""
-
-    fanout: Fanout
-    axis: FanoutAxis
-    memories_above: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +25,7 @@ class Setting:
     architecture: Architecture
     compute: Compute
     memories: tuple[Memory, ...]
-    axes: tuple[SpatialAxis, ...]
+    axes: tuple[Place, ...]
     dims: tuple[str, ...]
 
     @property
@@ -42,23 +34,9 @@ class Setting:
 
 
 def setting_of(problem: Problem, architecture: Architecture) -> Setting:
-    """Raises UnsupportedError when no compute unit takes the problem."""
-    compute = architecture.compute_for(problem)
-    if compute is None:
-        takes = ", ".join(f"{c.name}: {c.n_inputs}" for c in architecture.computes)
-        raise UnsupportedError(
-            f"no compute unit of '{architecture.name}' takes problem '{problem.name}' with {len(problem.inputs)} "
-            f"inputs (units and the numbers of inputs they take: {takes}) (E-NINPUT)"
-        )
-    memories: list[Memory] = []
-    axes: list[SpatialAxis] = []
-    for node in architecture.path(compute):
-        if isinstance(node, Memory):
-            memories.append(node)
-        elif isinstance(node, Fanout):
-            axes.extend(SpatialAxis(node, a, len(memories)) for a in node.axes if a.size > 1)
-    dims = tuple(d.name for d in problem.dims if d.extent > 1)
-    return Setting(problem, architecture, compute, tuple(memories), tuple(axes), dims)
+    """Raises UnsupportedError as `frame_of`."""
+    frame = frame_of(problem, architecture, FREE)
+    return Setting(problem, architecture, frame.unit, frame.memories, frame.places, frame.dims)
 
 
 def required_use(setting: Setting) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mapping_cases import axis, matmul
 from tileloom.architecture.model import (
     EVERYTHING,
     NOTHING,
@@ -13,7 +14,9 @@ from tileloom.architecture.model import (
     Port,
     TensorSet,
 )
-from tileloom.workload.problem import Axis, Dim, Problem, Tensor
+from tileloom.workload.problem import Dim, Problem, Tensor
+
+__all__ = ["array", "axis", "conv", "matmul", "port", "transposed_conv", "two_level"]
 
 
 def port(energy: float, rate: float = float("inf"), width: float = 1.0) -> Port:
@@ -56,23 +59,6 @@ def array(
             Compute(name="MAC", energy_pj=0.5),
         ),
     )  # fmt: skip
-
-
-def axis(*terms: tuple[str, int] | str) -> Axis:
-    return Axis(tuple((t, 1) if isinstance(t, str) else t for t in terms))
-
-
-def matmul(m: int, n: int, k: int, bits: int = 8) -> Problem:
-    return Problem(
-        "matmul",
-        (Dim("m", m), Dim("n", n), Dim("k", k)),
-        (
-            Tensor("A", "input", (axis("m"), axis("k")), bits),
-            Tensor("B", "weight", (axis("k"), axis("n")), bits),
-            Tensor("Z", "output", (axis("m"), axis("n")), bits),
-        ),
-        op="matmul",
-    )
 
 
 def conv(p: int, q: int, c: int, k: int, r: int, s: int, stride: int = 1, bits: int = 8) -> Problem:

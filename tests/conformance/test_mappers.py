@@ -1,0 +1,55 @@
+"""Our mappers keep what tileloom.testing asks of every mapper, and a mapper that does not is found out."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tileloom.architecture.model import Architecture
+from tileloom.search.mappers.exhaustive import ExhaustiveMapper
+from tileloom.search.mappers.optimal import OptimalMapper
+from tileloom.search.mappers.random import RandomMapper
+from tileloom.search.objective import Mapper, Objective, SearchResult
+from tileloom.search.registry import MAPPERS
+from tileloom.testing import Case, MapperSuite, small_cases
+from tileloom.workload.problem import Problem
+
+OURS = {
+    "optimal": OptimalMapper(),
+    "optimal-front": OptimalMapper(pareto=True),
+    "optimal-gap": OptimalMapper(gap=0.2),
+    "exhaustive": ExhaustiveMapper(),
+    "random": RandomMapper(samples=60),
+}
+
+
+def test_every_built_in_mapper_runs_the_suite() -> None:
+    assert {mapper.name for mapper in OURS.values()} == set(MAPPERS.builtin)
+
+
+class TestOurMappers(MapperSuite):
+    @pytest.fixture(params=list(OURS))
+    def mapper(self, request: pytest.FixtureRequest) -> Mapper:
+        return OURS[request.param]
+
+
+@dataclass(frozen=True)
+class Boaster(RandomMapper):
+    """Calls the best of a few draws optimal."""
+
+    def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
+        found = RandomMapper(samples=3).search(problem, architecture, objective)
+        return replace(found, status="optimal", lower_bound=found.value)
+
+
+def answers(mapper: Mapper) -> list[tuple[Case, SearchResult]]:
+    return [(c, mapper.search(c.problem, c.architecture, "edp")) for c in small_cases()]
+
+
+def test_a_false_claim_is_found() -> None:
+    from tileloom.cost.models.loopnest import LoopnestModel
+
+    suite, boaster = MapperSuite(), Boaster()
+    with pytest.raises(AssertionError, match="proves nothing"):
+        suite.test_bounds_lie_below_and_proofs_are_tight(boaster, answers(boaster))
+    with pytest.raises(AssertionError, match="was drawn"):
+        suite.test_no_drawn_mapping_lies_below_a_bound(LoopnestModel(), answers(boaster))
