@@ -15,7 +15,9 @@ OURS = {
 
 
 def test_every_built_in_model_runs_the_suite() -> None:
-    assert {model.name for model in OURS.values()} == set(MODELS.builtin)
+    assert {model.name for model in OURS.values()} == set(MODELS.builtin) - {
+        "dmazerunner"
+    }  # takes chips of three memories only
 
 
 class TestOurCostModels(CostModelSuite):

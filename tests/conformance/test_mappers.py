@@ -22,8 +22,12 @@ OURS = {
 }
 
 
+THREE_MEMORIES = {"auto_optimizer", "dmazerunner"}
+"""They take chips of three memories only; tested in tests/unit/search/test_dmazerunner_search.py."""
+
+
 def test_every_built_in_mapper_runs_the_suite() -> None:
-    assert {mapper.name for mapper in OURS.values()} == set(MAPPERS.builtin)
+    assert {mapper.name for mapper in OURS.values()} == set(MAPPERS.builtin) - THREE_MEMORIES
 
 
 class TestOurMappers(MapperSuite):

@@ -8,8 +8,14 @@ from tileloom.cost.base import CostModel
 MODELS: Registry[type[CostModel]] = Registry(
     kind="cost model",
     group="tileloom.models",
-    builtin={"loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel")},
-    about={"loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)"},
+    builtin={
+        "loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel"),
+        "dmazerunner": from_module("tileloom.cost.models.dmazerunner.model:DmazerunnerModel"),
+    },
+    about={
+        "loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)",
+        "dmazerunner": "dMazeRunner's: DRAM, scratchpad and PE array, DMA bursts, stalls, inter-PE reduction",
+    },
 )
 
 

@@ -18,11 +18,15 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "optimal": from_module("tileloom.search.mappers.optimal:OptimalMapper"),
         "exhaustive": from_module("tileloom.search.mappers.exhaustive:ExhaustiveMapper"),
         "random": from_module("tileloom.search.mappers.random:RandomMapper"),
+        "auto_optimizer": from_module("tileloom.search.dmazerunner.mapper:AutoOptimizer"),
+        "dmazerunner": from_module("tileloom.search.dmazerunner.mapper:DmazerunnerMapper"),
     },
     about={
         "optimal": "branch and bound over the whole space; proves its answer optimal (default)",
         "exhaustive": "evaluates every mapping of a small space",
         "random": "best of randomly drawn mappings, from a seed",
+        "auto_optimizer": "dMazeRunner's: minimum utilisations, lowered until mappings are found (model dmazerunner)",
+        "dmazerunner": "proven best of all factor splits that fit and orders that differ in reuse (model dmazerunner)",
     },
 )
 

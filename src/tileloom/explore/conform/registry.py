@@ -13,6 +13,12 @@ Recompute = Callable[[Path, int | None, Progress | None], ConformReport]
 CONFORM: Registry[Recompute] = Registry(
     kind="conform model",
     group="tileloom.conform",
-    builtin={"accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge")},
-    about={"accelforge": "AccelForge: random mappings evaluated there, and optima found there"},
+    builtin={
+        "accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge"),
+        "dmazerunner": from_module("tileloom.explore.conform.dmazerunner:conform_dmazerunner"),
+    },
+    about={
+        "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
+        "dmazerunner": "dMazeRunner: mappings, searches, energy validation and memory studies",
+    },
 )
