@@ -13,6 +13,12 @@ Recompute = Callable[[Path, int | None, Progress | None], ConformReport]
 CONFORM: Registry[Recompute] = Registry(
     kind="conform model",
     group="tileloom.conform",
-    builtin={"accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge")},
-    about={"accelforge": "AccelForge: random mappings evaluated there, and optima found there"},
+    builtin={
+        "accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge"),
+        "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
+    },
+    about={
+        "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
+        "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
+    },
 )
