@@ -8,8 +8,14 @@ from tileloom.cost.base import CostModel
 MODELS: Registry[type[CostModel]] = Registry(
     kind="cost model",
     group="tileloom.models",
-    builtin={"loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel")},
-    about={"loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)"},
+    builtin={
+        "loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel"),
+        "neurospector": from_module("tileloom.cost.models.neurospector.model:NeurospectorModel"),
+    },
+    about={
+        "loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)",
+        "neurospector": "NeuroSpector's scheduling tables: reuse one row deep, levels one after another",
+    },
 )
 
 

@@ -18,11 +18,15 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "optimal": from_module("tileloom.search.mappers.optimal:OptimalMapper"),
         "exhaustive": from_module("tileloom.search.mappers.exhaustive:ExhaustiveMapper"),
         "random": from_module("tileloom.search.mappers.random:RandomMapper"),
+        "bottom_up": from_module("tileloom.search.mappers.neurospector:BottomUpMapper"),
+        "brute_force": from_module("tileloom.search.mappers.neurospector:BruteForceMapper"),
     },
     about={
         "optimal": "branch and bound over the whole space; proves its answer optimal (default)",
         "exhaustive": "evaluates every mapping of a small space",
         "random": "best of randomly drawn mappings, from a seed",
+        "bottom_up": "NeuroSpector's: level by level from DRAM inwards, two candidates a level",
+        "brute_force": "NeuroSpector's: every scheduling table of a tiny layer",
     },
 )
 

@@ -172,15 +172,17 @@ def _level(
     rows = tuple(r for r in searched_rows(accelerator) if begin < r < end)
     extents = tuple(int(v) for v in old.table[end])
     split, pair = row_splits(extents, len(rows)), pairs(extents)
-    chip = machine.chip if faithful else machine.chip.copy()
+    chip, outer_chip = machine.chip, machine.chip
     if not faithful:
-        # Inner rows are not decided yet, so their constraints wait.
-        chip[k.DECIDED] = sum(1 << i for i, row in enumerate((LB, GB, DRAM)) if row >= end)
+        # Rows that a later split still changes are not decided, so their constraints wait.
+        inner = [r for r in searched_rows(accelerator) if _above(accelerator, begin) < r < begin]
+        chip = _deciding(machine, end if inner else begin)
+        outer_chip = _deciding(machine, end + 1)
     buffer = {LB: accelerator.local_buffer, GB: accelerator.global_buffer}.get(begin)
     flow = 0 if buffer is None or buffer.dataflow is None else 1 + DATAFLOWS.index(buffer.dataflow)
     found, primary, supplementary = search_level(
         old.table, begin, end, np.array(rows, dtype=np.int64), split.size, split.factor, split.taken,
-        pair.divisor, pair.size, pair.inner, pair.degree, chip, machine.prices, metric == "energy", flow,
+        pair.divisor, pair.size, pair.inner, pair.degree, chip, outer_chip, machine.prices, metric == "energy", flow,
     )  # fmt: skip
     if not found:
         return [_Candidate(old.table, (*old.strategies, ""))]
@@ -188,6 +190,13 @@ def _level(
     if begin != REG and not np.array_equal(primary, supplementary):
         results.append(_Candidate(supplementary, (*old.strategies, "SP")))
     return results
+
+
+def _deciding(machine: Machine, least: int) -> NDArray[np.int64]:
+    """`chip` with the constraints of the rows from `least` outwards only."""
+    chip = machine.chip.copy()
+    chip[k.DECIDED] = sum(1 << i for i, row in enumerate((LB, GB, DRAM)) if row >= least)
+    return chip
 
 
 def _above(accelerator: Accelerator, end: int) -> int:

@@ -173,11 +173,12 @@ def _place(m, begin, end, left, taken, size, inner, index):
 @nb.njit(cache=True)
 def search_level(
     candidate, begin, end, rows, splits_size, splits_factor, splits_taken,
-    divisor, size, inner, degrees, chip, prices, energy, flow,
+    divisor, size, inner, degrees, chip, outer_chip, prices, energy, flow,
 ):  # fmt: skip
     """The primary and the supplementary table of one level, as (found, pm, sp).
 
     candidate   [10, 8] table whose row `end` is split;  rows: the spatial rows to fill, ascending
+    outer_chip  `chip` as the rules hold while row `end` is not yet split in time
     splits_*    `RowSplits` of row `end`;  divisor, size, inner, degrees: `Pairs` of it
     """
     number = prices.dtype.type
@@ -246,7 +247,7 @@ def search_level(
                 first = False
                 continue
             count_tiles(m, chip, counts)
-            if not is_valid(m, chip, counts):
+            if not is_valid(m, outer_chip, counts):
                 continue
             total = 1
             cell = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
 from tileloom.core.sections import check_keys, read_sections
 from tileloom.workload.layers import conv2d
 from tileloom.workload.network import Layer, Network
@@ -108,3 +108,45 @@ def write_layers(network: LayerList) -> str:
         K, B, P, Q, C, R, S, G = layer.dims
         lines.append(f"{layer.name}={','.join(map(str, (K * G, B, P, Q, C * G, R, S, G, layer.stride)))}")
     return "\n".join(lines) + "\n"
+
+
+Names = tuple[str | None, ...]
+"""Our dimension behind each column K, B, P, Q, C, R, S, G; None where the problem has none (the column is 1)."""
+
+CONVOLUTION: Names = ("K", "N", "P", "Q", "C", "R", "S", "G")
+MATMUL: Names = ("N", "M", None, None, "K", None, None, None)
+
+
+def layer_of(problem: Problem) -> tuple[ConvLayer, Names]:
+    """A convolution or matrix product as a layer of this format; padding is counted as stored values.
+
+    Raises UnsupportedError for any other einsum, for dilation and for two different strides.
+    """
+    reasons = []
+    names = MATMUL if set(problem.extents) == {"M", "N", "K"} else CONVOLUTION
+    stray = set(problem.extents) - {n for n in names if n}
+    dims = tuple(problem.extents.get(n, 1) if n else 1 for n in names)
+    strides = {c for t in problem.tensors for a in t.axes if len(a.terms) == 2 for d, c in a.terms if d in ("P", "Q")}
+    if stray:
+        reasons.append(f"dimensions {', '.join(sorted(stray))} have no column")
+    if len(strides) > 1:
+        reasons.append("its two strides differ")
+    layer = ConvLayer(problem.name.lower(), dims, min(strides, default=1))
+    if not reasons and not _same_sizes(problem, layer, names):
+        reasons.append("its tensors are not those of a plain convolution or matrix product (dilation, transposed)")
+    if reasons:
+        raise UnsupportedError(f"NeuroSpector's tables cannot hold problem '{problem.name}': {'; '.join(reasons)}")
+    return layer, tuple(n if n in problem.extents else None for n in names)
+
+
+def _same_sizes(problem: Problem, layer: ConvLayer, names: Names) -> bool:
+    """Whether every tensor indexes what it does in the layer's own problem."""
+    renamed = {n: c for n, c in zip(names, CONVOLUTION) if n}
+    wanted = {t.role: {frozenset(a.terms) for a in t.axes} for t in layer.problem().tensors}
+    for tensor in problem.tensors:
+        found = {frozenset((renamed[d], c) for d, c in a.terms) for a in tensor.axes}
+        present = {renamed[d] for d in problem.extents if d in renamed}
+        expected = {frozenset((d, c) for d, c in terms if d in present) for terms in wanted.get(tensor.role, set())}
+        if {t for t in found if t} != {t for t in expected if t}:
+            return False
+    return len(problem.tensors) == 3
