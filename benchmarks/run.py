@@ -23,6 +23,8 @@ def find(folder: Path, names: Sequence[str] = ()) -> Iterator[tuple[str, Callabl
         spec = spec_from_file_location(f"benchmark_{name}", files[name])
         assert spec is not None and spec.loader is not None
         module = module_from_spec(spec)
+        # Dataclasses look their own module up by name.
+        sys.modules[spec.name] = module
         spec.loader.exec_module(module)
         if hasattr(module, "main"):
             yield name, module.main

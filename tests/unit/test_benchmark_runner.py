@@ -42,3 +42,20 @@ def test_only_the_named_one_runs(runner: ModuleType, folder: Path, capsys: pytes
 def test_an_unknown_name_is_refused(runner: ModuleType, folder: Path) -> None:
     with pytest.raises(SystemExit, match="no benchmark fast; there are: a_good"):
         runner.run(folder, ["fast"])
+
+
+def test_a_benchmark_may_hold_dataclasses_with_postponed_annotations(
+    runner: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (
+        "from __future__ import annotations",
+        "from dataclasses import dataclass",
+        "@dataclass",
+        "class Case:",
+        "    size: int",
+        "def main():",
+        "    return [str(Case(3))]",
+    )
+    (tmp_path / "case.py").write_text("\n".join(lines))
+    assert runner.run(tmp_path) == 0
+    assert capsys.readouterr().out.splitlines() == ["== case", "Case(size=3)"]

@@ -113,7 +113,8 @@ class FanoutAxis:
     stationary       only loops over dims irrelevant to ALL these tensors may lie on this axis (wires that fix the dataflow)
     dims             only these dims may lie on this axis; empty = any
     max_dims         at most this many dims at once; None = any number
-    min_utilization  share of `size` that a mapping must reach; where no divisors reach it, the best reachable share
+    min_utilization  share of `size` that a mapping must reach; where no divisors reach it, the best reachable share.
+                     Not asked of problems that only copy
     """
 
     name: str

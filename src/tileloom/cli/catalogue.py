@@ -75,7 +75,7 @@ def entry(kind: str, name: str) -> Entry:
 
 def _architecture(name: str) -> Entry:
     from tileloom.architecture.dump import architecture_to_data, describe
-    from tileloom.architecture.load import load_architecture
+    from tileloom.explore.sources import load_architecture
 
     chip = load_architecture(name)
     file = Path(tileloom.__file__).parent / "architecture" / "library" / f"{name}.yaml"

@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 infeasible or not conforming or something skipped, 2 a mis
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -62,6 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             app(args=None if arguments is None else list(arguments))
         except TileloomError as error:
             typer.echo(f"error: {error}", err=True)
+            sys.exit(USER_ERROR)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+                raise
+            typer.echo(f"error: the output could not be written: {error.strerror}", err=True)
+            # What is still buffered would fail again, with a traceback, when the interpreter closes the stream.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(USER_ERROR)
 
 

@@ -95,8 +95,24 @@ def print_network(result: NetworkResult, *, explain: bool) -> None:
         kinds = Counter(v.operator for v in result.network.vector_ops)
         listed = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
         typer.echo(f"Without multiply-accumulates, not mapped: {listed}.")
+    _print_fronts(result)
     if explain:
         _print_explanations(result)
+
+
+def _print_fronts(result: NetworkResult) -> None:
+    """In Pareto mode, every trade-off of energy against latency of each layer, for one run of it."""
+    fronts = [(r.distinct.problem.name, [cost for _, cost in r.result.front]) for r in result.layers if r.result.front]
+    if not fronts:
+        return
+    unit, scale = common_unit([c.energy_pj for _, costs in fronts for c in costs], ENERGY)
+    heads = [("layer", False), (unit, True), ("cycles", True), ("use", True)]
+    table = make_table("Trade-offs of one run", heads, "No mapping has both less energy and fewer cycles.")
+    for name, costs in fronts:
+        for i, c in enumerate(sorted(costs, key=lambda c: c.energy_pj)):
+            shown = "" if i else _plain(shorten(name, NAME_WIDTH))
+            table.add_row(shown, short(c.energy_pj / scale), short(c.cycles), f"{c.utilization:.0%}")
+    print_table(table)
 
 
 def _row(r: LayerResult, energy_scale: float, macs_scale: float) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tileloom.core.errors import InputError
+from tileloom.core.errors import IllegalMappingError, InputError
 
 if TYPE_CHECKING:
     from tileloom.architecture.model import Architecture
@@ -30,6 +31,15 @@ Size = Annotated[
 Variables = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Variable of a template file; may be repeated.")
 ]
+
+
+@contextmanager
+def naming(mapping: str) -> Iterator[None]:
+    """Broken rules that are raised inside carry the name of the mapping's file."""
+    try:
+        yield
+    except IllegalMappingError as error:
+        raise InputError([f"{mapping}: {d}" for d in error.diagnostics], file=mapping) from error
 
 
 def pairs(option: str, values: Sequence[str] | None) -> dict[str, str]:

@@ -25,10 +25,12 @@ def common_unit(
 def short(value: float) -> str:
     """Three or four significant digits, thousands separated, no exponent for readable numbers; whole ones stay whole.
 
-    >>> short(1234.6), short(12.346), short(0.01234), short(24)
-    ('1,235', '12.35', '0.0123', '24')
+    >>> short(1234.6), short(12.346), short(0.01234), short(24), short(2**60)
+    ('1,235', '12.35', '0.0123', '24', '1.153e+18')
     """
     size = abs(value)
+    if size >= 1e15:
+        return f"{value:.3e}"
     if size >= 1000 or value == int(value):
         return f"{value:,.0f}"
     if size >= 100:

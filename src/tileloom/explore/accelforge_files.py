@@ -38,19 +38,30 @@ def read_network(path: str | Path, variables: Mapping[str, object]) -> Network:
 def read_chip(path: str | Path, variables: Mapping[str, object], problems: Sequence[Problem]) -> Architecture:
     """An architecture file, resolved for these problems. InputError without any; UnsupportedError where they disagree.
 
-    Its rules speak of sets of tensors, which every einsum fills with its own.
+    Its rules speak of sets of tensors, which every einsum fills with its own; several einsums share one chip where the
+    same can be said of roles.
     """
     from tileloom.architecture.notation.accelforge import read_architecture
+    from tileloom.architecture.notation.accelforge_merge import merge
 
     if not problems:
-        raise InputError(f"{path}: an AccelForge architecture is resolved for a workload; give the workload with it")
-    file = read_architecture(path, variables)
-    met = {problem.name: file.resolve(problem) for problem in problems}
-    first = next(iter(met.values()))
-    others = [name for name, chip in met.items() if chip != first]
-    if others:
-        raise UnsupportedError(
-            f"{path}: its rules come out differently for '{problems[0].name}' and for {', '.join(others[:5])}, "
-            "whose tensors have other names; map them one at a time (--layer)"
+        raise InputError(
+            f"{path}: an AccelForge architecture is another chip for every workload; give both, as in "
+            f"'tileloom map WORKLOAD --arch {path}'"
         )
-    return first
+    file = read_architecture(path, variables)
+    met = [(problem, file.resolve(problem)) for problem in problems]
+    if len(met) == 1:
+        return met[0][1]
+    chip, others = merge(met)
+    if others:
+        together = [problem.name for problem in problems if problem.name not in others]
+        raise UnsupportedError(
+            f"{path}: its rules give {', '.join(others[:5])}{' and others' * (len(others) > 5)} another chip than the "
+            f"rest; map them apart: first with {_layers(together or others[:1])}, then the others with --layer"
+        )
+    return chip
+
+
+def _layers(names: Sequence[str]) -> str:
+    return " ".join(f"--layer {name}" for name in names)

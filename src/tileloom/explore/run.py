@@ -8,8 +8,10 @@ What the files say is decided in record.py and search/columns.py.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterable
 from itertools import count
@@ -41,7 +43,8 @@ def write_run(result: NetworkResult, folder: Path, finish: Callable[[Path], obje
     target = folder.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        _sweep(target)
+        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=_draft_prefix(target, os.getpid())))
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
     try:
@@ -132,12 +135,36 @@ def problem_to_yaml(problem: Problem) -> str:
     return write_workload(Network(problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),)))
 
 
+def _draft_prefix(target: Path, process: int | str) -> str:
+    return f".{target.name}.{socket.gethostname()}-{process}."
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed runs into the same folder left beside it. An earlier run that stepped aside comes back."""
+    form = re.compile(re.escape(_draft_prefix(target, "#")).replace("\\#", r"(\d+)"))
+    for left in target.parent.iterdir():
+        if (match := form.match(left.name)) and left.is_dir() and not _is_running(int(match[1])):
+            if not target.exists() and (left / "old" / RUN_FILE).is_file():
+                (left / "old").rename(target)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _put_in_place(draft: Path, target: Path) -> None:
     """Rename the draft to the target; an earlier run steps aside first and comes back when that fails."""
     if not target.exists():
         draft.rename(target)
         return
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.")) / "old"
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=_draft_prefix(target, os.getpid()))) / "old"
     target.rename(aside)
     try:
         draft.rename(target)

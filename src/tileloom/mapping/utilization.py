@@ -26,8 +26,11 @@ def required_places(problem: Problem, architecture: Architecture) -> dict[Place,
     """(fanout, axis) -> least number of places to use, for every axis that asks for a share.
 
     Where divisors of the dims reach the share, that share of the size; where they do not, the best they reach. Axes
-    are settled one after another, outermost first, each on what the earlier ones leave.
+    are settled one after another, outermost first, each on what the earlier ones leave. Nothing is asked of a problem
+    that only copies.
     """
+    if problem.copy:
+        return {}
     unit = architecture.compute_for(problem)
     path = architecture.path(unit) if unit else architecture.nodes
     asked = [(f, a) for f in path if isinstance(f, Fanout) for a in f.axes if a.min_utilization > 0]

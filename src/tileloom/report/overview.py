@@ -8,6 +8,8 @@ from tileloom.report.data import ReportData
 from tileloom.report.markup import Safe, el, join, short
 from tileloom.report.palette import component_colours
 
+UNMAPPED_TOO = ("MACs", "Proof", "Search")
+"""Figures that still say something when no layer has a mapping."""
 MINIMISED = {"energy": "energy", "latency": "latency", "edp": "energy-delay product"}
 
 
@@ -41,9 +43,17 @@ def tiles(data: ReportData) -> Safe:
     watts = data.energy_pj / q.PJ_PER_J / data.seconds if data.seconds else 0.0
     per_watt = 2 * data.mapped_macs / data.energy_pj if data.energy_pj else 0.0
     rate = data.mapped_macs / data.seconds if data.seconds else 0.0
-    kind = "good" if proven == total else "warn" if not [la for la in data.layers if not la.mapped] else "bad"
+    kind = (
+        ""
+        if not total
+        else "good"
+        if proven == total
+        else "warn"
+        if not [la for la in data.layers if not la.mapped]
+        else "bad"
+    )
     weights = "proven optimal" if proven else "proven"
-    tiles = (
+    cards = (
         ("Energy", q.energy(data.energy_pj), f"{q.digits(data.energy_pj / (data.mapped_macs or 1))} pJ per MAC", ""),
         ("Time", q.seconds(data.seconds), f"{q.count(data.cycles)} cycles at {q.hertz(data.frequency_hz)}", ""),
         (
@@ -70,7 +80,7 @@ def tiles(data: ReportData) -> Safe:
     )
     return join(
         el("div", el("span", label), _figure(value), el("small", note), class_=f"tile-card {state}".strip())
-        for label, value, note, state in tiles
+        for label, value, note, state in (cards if data.mapped else [c for c in cards if c[0] in UNMAPPED_TOO])
     )
 
 

@@ -33,7 +33,7 @@ def test_a_variable_without_value_is_named(run) -> None:
 
 def test_a_chip_alone_cannot_be_resolved(run) -> None:
     shown = run("list", "architectures", CHIP)
-    assert shown.code == 2
+    assert (shown.code, f"'tileloom map WORKLOAD --arch {CHIP}'" in shown.err) == (2, True)
 
 
 def test_rows_are_recomputed(run) -> None:

@@ -1,5 +1,7 @@
 """Bad input: each mistake is named with its place, value and remedy, exits as documented, and leaves nothing behind."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,11 +149,13 @@ def test_a_mapping_that_does_not_cover_its_problem(run, chip_file, folder) -> No
     arguments = (mapping, "--problem", PRODUCT, *SIZES, "--arch", chip_file)
     checked = run("check", *arguments)
     assert checked.code == 1
-    assert "E-COVER" in checked.out
+    assert f"{mapping}: E-COVER" in checked.out
     (diagnostic,) = run("check", *arguments, "--json").json["diagnostics"]
     assert (diagnostic["code"], diagnostic["severity"]) == ("E-COVER", "error")
     refused = run("evaluate", *arguments)
-    assert (refused.code, "E-COVER" in refused.err, refused.out) == (2, True, "")
+    assert (refused.code, f"{mapping}: E-COVER" in refused.err, refused.out) == (2, True, "")
+    compared = run("compare", *arguments)
+    assert (compared.code, f"{mapping}: E-COVER" in compared.err) == (2, True)
 
 
 def test_a_mapping_with_an_unknown_key(run, chip_file, folder) -> None:
@@ -190,3 +194,14 @@ def test_not_a_run_directory(run, folder) -> None:
     shown = run("report", folder)
     assert shown.code == 2
     assert "not a run directory" in shown.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full to write to")
+def test_output_that_cannot_be_written_is_an_error_without_a_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        listed = subprocess.run(
+            [sys.executable, "-m", "tileloom", "list", "models"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert listed.returncode == 2
+    assert listed.stderr.startswith("error: the output could not be written: ")
+    assert "Traceback" not in listed.stderr

@@ -1,11 +1,16 @@
 """Every command once on small input: what it prints, that --json is JSON and nothing else, and its exit code."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tileloom
+from stub_mapper import network, product
+from tileloom.cli.mapping_view import print_network
+from tileloom.core.units import short
+from tileloom.search.driver import map_network
 
 PRODUCT = "C[m, n] += A[m, k] * B[k, n]"
 SIZES = ("--size", "m=4", "--size", "n=2", "--size", "k=3")
@@ -165,3 +170,18 @@ def test_doctor_finds_this_installation_sound(run) -> None:
     wrong = [c for c in shown.json["checks"] if not c["ok"]]
     assert (shown.code, wrong) == (0, [])
     assert {"self-test", "compiled kernels", "solver clash"} <= {c["name"] for c in shown.json["checks"]}
+
+
+def test_pareto_mode_prints_every_trade_off(stub, chip, capsys) -> None:
+    found = map_network(network(product("big", 4)), chip, mapper="stub", cache=False)
+    (layer,) = found.layers
+    best = layer.result.cost
+    other = replace(best, cycles=best.cycles / 2)
+    tree = layer.result.mapping
+    front = replace(layer, result=replace(layer.result, front=((tree, best), (tree, other))))
+    print_network(replace(found, layers=(front,)), explain=False)
+    shown = capsys.readouterr().out.partition("Trade-offs of one run")[2]
+    assert short(best.cycles) in shown
+    assert short(other.cycles) in shown
+    print_network(found, explain=False)
+    assert "Trade-offs" not in capsys.readouterr().out

@@ -1,6 +1,10 @@
 """The run directory: what is in it, that it reads back to the same values, and that it appears whole or not at all."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import polars
@@ -103,6 +107,44 @@ def test_what_only_looks_like_a_run_is_refused(result: NetworkResult, tmp_path: 
     with pytest.raises(InputError, match=r"run\.json"):
         write_run(result, tmp_path / "run")
     assert (tmp_path / "run" / "run.json").read_text() == content
+
+
+def killed_draft(folder: Path, process: int) -> Path:
+    draft = folder.parent / f".{folder.name}.{socket.gethostname()}-{process}.abc"
+    (draft / "best").mkdir(parents=True)
+    return draft
+
+
+@pytest.fixture
+def dead_process() -> int:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def test_what_a_killed_run_left_is_removed(result: NetworkResult, tmp_path: Path, dead_process: int) -> None:
+    folder = tmp_path / "run"
+    killed_draft(folder, dead_process)
+    running = killed_draft(folder, os.getpid())
+    other = killed_draft(tmp_path / "other", dead_process)
+    write_run(result, folder)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["run", running.name, other.name])
+
+
+def test_a_run_that_was_moved_aside_by_a_killed_one_comes_back(
+    result: NetworkResult, tmp_path: Path, dead_process: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(result, tmp_path / "run")
+    folder.rename(killed_draft(folder, dead_process) / "old")
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr("tileloom.explore.run._fill", fails)
+    with pytest.raises(RuntimeError):
+        write_run(result, folder)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    assert read_run(folder)["layers"]
 
 
 def test_a_file_in_the_way_is_refused(result: NetworkResult, tmp_path: Path) -> None:

@@ -125,6 +125,13 @@ def test_a_network_without_layers_still_makes_a_page(data: ReportData) -> None:
     checked(render_html(replace(data, layers=(), vector_ops=(), skipped=())))
 
 
+def test_without_a_mapping_no_figure_says_zero(data: ReportData) -> None:
+    page = render_html(replace(data, layers=()))
+    figures = page[page.index('class="tiles"') : page.index('class="two"')]
+    assert "Energy" not in figures
+    assert '<div class="tile-card"><span>Proof</span><b>0<small> of 0' in figures
+
+
 def test_many_layers_stay_small(data: ReportData) -> None:
     layers = tuple(replace(data.layers[i % 6], name=f"features.{i}.block.depthwise.conv{i}") for i in range(70))
     page = render_html(replace(data, layers=layers))

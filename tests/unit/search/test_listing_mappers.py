@@ -16,7 +16,7 @@ from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.legality import is_legal
 from tileloom.mapping.space import MapSpace
 from tileloom.mapping.tree import MappingTree
-from tileloom.search.mappers.exhaustive import ExhaustiveMapper
+from tileloom.search.mappers.exhaustive import LARGEST, ExhaustiveMapper
 from tileloom.search.mappers.optimal import OptimalMapper
 from tileloom.search.mappers.random import RandomMapper
 from tileloom.search.objective import Objective, value_of
@@ -188,3 +188,12 @@ def test_other_models_see_every_order() -> None:
     result = ExhaustiveMapper(model=LoopCount()).search(matmul(2, 2, 2), architecture, "energy")
     assert (result.space_size, result.evaluated) == (6, 6)
     assert result.value == value_of(result.cost, "energy") == 7.0 if result.cost else False
+
+
+def test_a_space_too_large_to_list_is_not_begun() -> None:
+    large, chip = matmul(2**20, 2**20, 2**20), two_level()
+    refused = ExhaustiveMapper().search(large, chip, "energy")
+    assert (refused.status, refused.cost, refused.evaluated) == ("stopped", None, 0)
+    assert refused.space_size > LARGEST
+    assert "max_mappings=N" in refused.reasons[0]
+    assert ExhaustiveMapper(max_mappings=20).search(large, chip, "energy").space_size == refused.space_size

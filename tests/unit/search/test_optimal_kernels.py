@@ -15,8 +15,10 @@ from chips import array, conv, matmul, transposed_conv, two_level
 
 from tileloom.architecture.model import NOTHING, FanoutAxis, TensorSet
 from tileloom.search.mappers.optimal import OptimalMapper
+from tileloom.search.objective import Objective
+from tileloom.search.optimal import classes
 from tileloom.search.optimal.columns import rank_groups
-from tileloom.search.optimal.compile import compile_template
+from tileloom.search.optimal.compile import Layout, compile_template
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY, insert_point, is_dominated, pareto_rows
 from tileloom.search.optimal.options import count_chains, divisor_tiles, remainder_tiles, visits
 from tileloom.search.optimal.prepare import prepare
@@ -32,9 +34,11 @@ SMALL = st.integers(1, 4)
 def test_pareto_rows_equal_the_twin(rows: list[tuple[int, int, int]], equal: bool) -> None:
     values = np.array(sorted(rows, key=sum), dtype=float)
     same = np.array([False, equal, False])
-    fast = [tuple(values[i]) for i in pareto_rows(values, same)]
+    fast = [tuple(values[i]) for i in pareto_rows(values, same, 0)]
     slow = [tuple(values[i]) for i in pareto_rows_reference(values, same)]
     assert fast == slow
+    windowed = [tuple(values[i]) for i in pareto_rows(values, same, 3)]
+    assert set(slow) <= set(windowed) <= {tuple(row) for row in values}
 
 
 @settings(deadline=None, max_examples=60)
@@ -68,9 +72,9 @@ CASES = [
 def test_search_equals_listing_every_combination(case: int, objective: int) -> None:
     problem, chip = CASES[case]
     setting = setting_of(problem, chip)
-    lower, groups = required_use(setting), rank_groups(setting)
+    lower, layout = required_use(setting), Layout(setting, rank_groups(setting))
     every = [
-        prepare(compile_template(setting, t, groups, energy_matters=True, time_matters=True, lower=lower), objective)
+        prepare(compile_template(layout, t, energy_matters=True, time_matters=True, lower=lower), objective)
         for t in templates(setting)
     ][:40]
     slow = min(search_reference(p, objective)[0] for p in every)
@@ -95,7 +99,9 @@ def test_front_equals_listing_every_combination() -> None:
     setting = setting_of(problem, chip)
     every = [
         prepare(
-            compile_template(setting, t, rank_groups(setting), energy_matters=True, time_matters=True, lower={}),
+            compile_template(
+                Layout(setting, rank_groups(setting)), t, energy_matters=True, time_matters=True, lower={}
+            ),
             EDP,
         )
         for t in templates(setting)
@@ -144,3 +150,22 @@ def test_visits_equal_walking_the_loops(extent: int, sizes: list[int], mask: int
         return sum(walk(min(tiles[slot], size - start), slot + 1) for start in trips)
 
     assert visits(extent, np.array([tiles]), mask)[0] == walk(extent, 0)
+
+
+@pytest.mark.parametrize("objective", ["energy", "latency", "edp"])
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_searching_by_classes_changes_nothing(monkeypatch: pytest.MonkeyPatch, case: int, objective: Objective) -> None:
+    problem, chip = CASES[case]
+    whole = OptimalMapper().search(problem, chip, objective)
+    monkeypatch.setattr(classes, "WORTH_IT", 0)
+    by_class = OptimalMapper().search(problem, chip, objective)
+    assert by_class.value == pytest.approx(whole.value, rel=1e-12)
+    assert by_class.status == whole.status == "optimal"
+
+
+def test_too_many_combinations_of_classes_fall_back_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, chip = CASES[1]
+    whole = OptimalMapper().search(problem, chip, "edp")
+    monkeypatch.setattr(classes, "WORTH_IT", 0)
+    monkeypatch.setattr(classes, "MOST_COMBINATIONS", 2)
+    assert OptimalMapper().search(problem, chip, "edp").value == pytest.approx(whole.value, rel=1e-12)

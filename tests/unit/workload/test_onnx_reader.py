@@ -86,6 +86,12 @@ def test_wrong_bindings_are_told_together(tmp_path):
     assert "dimension 'batch' bound to 0" in str(caught.value)
 
 
+def test_a_binding_beyond_any_size_is_refused(tmp_path):
+    path = saved(tmp_path, [("MatMul", "xw", "y")], {"x": ["N", 4], "w": [4, 5]})
+    with pytest.raises(InputError, match=r"'N' bound to 1\d{30}; expected 1 to"):
+        read_onnx(path, {"N": 10**30})
+
+
 def test_minus_one_counts_as_unbound(tmp_path):
     path = saved(tmp_path, [("MatMul", "xw", "y")], {"x": [-1, 4], "w": [4, 5]})
     with pytest.raises(InputError, match=r"--bind x.0=1"):
@@ -104,6 +110,7 @@ def test_unknown_operators_are_skipped_and_the_rest_imported(tmp_path):
     assert [layer.name for layer in network.layers] == ["MatMul_0", "MatMul_3"]
     assert [(s.node, s.operator) for s in network.skipped] == [("Fancy_1", "com.example.Fancy"), ("Relu_2", "Relu")]
     assert "domain 'com.example'" in network.skipped[0].reason
+    assert "einsum in a YAML network" in network.skipped[0].reason
     assert "tensor 'c' has no known shape" in network.skipped[1].reason
 
 

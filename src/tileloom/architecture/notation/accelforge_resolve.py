@@ -49,8 +49,7 @@ class Resolver:
         min_usage: float | None,
     ) -> None:
         self.source, self.einsum, self.components = source, einsum, components
-        # The tool asks no share of its fanouts from an einsum that only copies.
-        self.fused, self.min_usage = fused, 0.0 if einsum.problem.copy else min_usage
+        self.fused, self.min_usage = fused, min_usage
         self.names: dict[str, Value] = {**variables, **einsum.sets}
         self.faults: list[str] = []
         self.outermost = True

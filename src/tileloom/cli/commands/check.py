@@ -33,7 +33,7 @@ def command(
         emit_json({"legal": not errors, "diagnostics": [asdict(d) | {"text": str(d)} for d in diagnostics]})
     else:
         for diagnostic in diagnostics:
-            typer.echo(str(diagnostic))
+            typer.echo(f"{mapping}: {diagnostic}")
         found = f"{len(errors)} broken rule{'s' if len(errors) > 1 else ''}"
         typer.echo(found if errors else f"legal: {work.name} on {chip.name}")
     raise typer.Exit(1 if errors else 0)

@@ -25,7 +25,9 @@ def command(
     from tileloom.explore.record import cost_record
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    verdicts = api.compare(work, chip, api.load_mapping(mapping, work))
+    tree = api.load_mapping(mapping, work)
+    with o.naming(mapping):
+        verdicts = api.compare(work, chip, tree)
     if json:
         rows = [{"model": v.model, "refusal": v.refusal, "cost": v.cost and cost_record(v.cost)} for v in verdicts]
         emit_json({"problem": work.name, "architecture": chip.name, "models": rows})

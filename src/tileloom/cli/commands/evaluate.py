@@ -24,7 +24,8 @@ def command(
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
     tree = api.load_mapping(mapping, work)
-    cost = api.evaluate(work, chip, tree, model)
+    with o.naming(mapping):
+        cost = api.evaluate(work, chip, tree, model)
     if json:
         emit_json({"problem": work.name, "architecture": chip.name, **cost_record(cost)})
     else:

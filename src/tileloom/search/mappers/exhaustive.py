@@ -18,6 +18,8 @@ from tileloom.search.objective import Objective, SearchResult, Status, value_of
 from tileloom.search.screen import Screen, never_fits
 from tileloom.workload.problem import Problem
 
+LARGEST = 100_000_000
+"""A larger space would take days: it is listed only up to a `max_mappings` that the caller sets."""
 REMEMBERED = 1_000_000
 """Signatures kept to avoid costing the same counts again; beyond that, repeats are costed."""
 
@@ -33,7 +35,7 @@ def default_model() -> CostModel:
 class ExhaustiveMapper:
     """Options of the search.
 
-    max_mappings  stop after listing this many (0 = list all, however long that takes)
+    max_mappings  stop after listing this many (0 = list all of a space of at most `LARGEST`)
     imperfect     tiles of any size, not only divisors
     distinct      leave out loop orders that cannot matter, and cost equal counts once. Sound for models that count
                   literally; None = where the model is `loopnest`
@@ -53,12 +55,25 @@ class ExhaustiveMapper:
 
     def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
         """Of mappings with the best value the first in the order of the space. Raises UnsupportedError when no
-        compute unit takes the problem."""
+        compute unit takes the problem; 'stopped' at once on a space larger than `LARGEST`."""
         started = perf_counter()
         model = self.model or default_model()
         distinct = model.name == "loopnest" if self.distinct is None else self.distinct
         narrowed = constrain(problem, architecture, self.constraints)
         space = MapSpace(problem, architecture, self.imperfect, distinct, self.constraints)
+        if not self.max_mappings and (size := space.size()) > LARGEST:
+            reason = (
+                f"{size:.3g} mappings are too many to list (at most {LARGEST:.0e}); take the mapper 'optimal', "
+                "or list the first N with --option max_mappings=N"
+            )
+            return SearchResult(
+                problem=problem,
+                objective=objective,
+                status="stopped",
+                space_size=size,
+                mapper=self.name,
+                reasons=(reason,),
+            )
         screen = Screen(problem, narrowed)
         run = _Run(model, objective, screen, remember=distinct and not self.imperfect)
         complete = run.through(space, self.max_mappings)

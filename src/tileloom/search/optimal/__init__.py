@@ -7,6 +7,7 @@ Data flow (each arrow is one module, each value frozen):
       -> compile.py    Compiled (columns.py): every energy term, busy time and occupancy as coefficient * product over
                        rank groups
       -> options.py    Front: per group, all divisor chains reduced to the Pareto-optimal ones (shared between templates)
+      -> classes.py    large templates in parts: options that use the arrays alike form a class
       -> run.py, kernels.py   depth-first search over the groups' fronts with admissible bounds; kernels' slow twin: reference.py
       -> build.py      the chosen chains as a MappingTree
       -> mappers/optimal.py   runs all templates, returns SearchResult with the certificate

@@ -16,11 +16,13 @@ SWEEPS = 3
 
 
 @njit(cache=True, nogil=True)
-def pareto_rows(values, equal):
+def pareto_rows(values, equal, window):
     """Indices of rows that no kept earlier row dominates.
 
     values  float64[rows, columns], less is better, sorted so that a dominating row comes first (any monotone key)
     equal   bool[columns]: on these the dominating row must have the same value
+    window  each row is compared with at most this many kept rows, those that pruned most lately first (0 = all);
+            with a window some dominated rows stay, which costs time later but loses nothing
     Of equal rows the first is kept.
     """
     rows, columns = values.shape
@@ -28,7 +30,8 @@ def pareto_rows(values, equal):
     count = 0
     for i in range(rows):
         dominated = False
-        for k in range(count):
+        compared = count if window == 0 else min(count, window)
+        for k in range(compared):
             other = kept[k]
             better = True
             for j in range(columns):
@@ -38,12 +41,15 @@ def pareto_rows(values, equal):
             if better:
                 dominated = True
                 # A row that prunes once tends to prune again: move it forward.
-                if k > 0:
-                    kept[k] = kept[k - 1]
-                    kept[k - 1] = other
+                for m in range(k, k - k // 2, -1):
+                    kept[m] = kept[m - 1]
+                kept[k - k // 2] = other
                 break
         if not dominated:
-            kept[count] = i
+            # New rows enter in the middle of the window, so that they get compared at all.
+            at = count if window == 0 or count < window else window // 2
+            kept[count] = kept[at]
+            kept[at] = i
             count += 1
     return np.sort(kept[:count])
 
@@ -325,6 +331,70 @@ def _open_below(depth, group, row, table, starts, prefix, is_open, rows, alive):
         if is_open[below, h]:
             for i in range(alive[depth, h]):
                 rows[below, starts[h] + i] = rows[depth, starts[h] + i]
+
+
+@njit(cache=True, nogil=True)
+def class_combinations(low, high, groups, cost, limits, goal, best, capacity):
+    """Combinations of one class per group whose bounds do not rule them out.
+
+    low, high   float64[classes, columns]: extremes of each class's options;  groups: int64[groups + 1]
+    Returns (bounds float64[capacity], classes int64[capacity, groups], how many (capacity + 1: too many), least bound
+    that was cut).
+    """
+    count = groups.shape[0] - 1
+    columns = low.shape[1]
+    found = np.empty((capacity, count), dtype=np.int64)
+    bounds = np.empty(capacity)
+    rest_low = np.ones((count + 1, columns))
+    rest_high = np.ones((count + 1, columns))
+    for g in range(count - 1, -1, -1):
+        for j in range(columns):
+            least, most = np.inf, 0.0
+            for c in range(groups[g], groups[g + 1]):
+                least = min(least, low[c, j])
+                most = max(most, high[c, j])
+            rest_low[g, j] = rest_low[g + 1, j] * least
+            rest_high[g, j] = rest_high[g + 1, j] * most
+    computed = EDP if goal.objective == LATENCY and goal.energy_limit < np.inf else goal.objective
+    prefix_low = np.ones((count + 1, columns))
+    prefix_high = np.ones((count + 1, columns))
+    at = groups[:count].copy()
+    all_low = np.empty(columns)
+    all_high = np.empty(columns)
+    cut_bound = np.inf
+    total = 0
+    depth = 0
+    while depth >= 0:
+        if at[depth] == groups[depth + 1]:
+            at[depth] = groups[depth]
+            depth -= 1
+            continue
+        c = at[depth]
+        at[depth] += 1
+        for j in range(columns):
+            prefix_low[depth + 1, j] = prefix_low[depth, j] * low[c, j]
+            prefix_high[depth + 1, j] = prefix_high[depth, j] * high[c, j]
+            all_low[j] = prefix_low[depth + 1, j] * rest_low[depth + 1, j]
+            all_high[j] = prefix_high[depth + 1, j] * rest_high[depth + 1, j]
+        if not _feasible(all_low, all_high, limits):
+            continue
+        energy, cycles = bound(all_low, all_high, cost, computed, np.inf)
+        if energy > goal.energy_limit or cycles > goal.cycle_limit:
+            continue
+        value = value_of(energy, cycles, goal.objective)
+        if value >= goal.slack * best:
+            cut_bound = min(cut_bound, value)
+            continue
+        if depth < count - 1:
+            depth += 1
+            continue
+        if total == capacity:
+            return bounds, found, capacity + 1, cut_bound
+        bounds[total] = value
+        for g in range(count):
+            found[total, g] = at[g] - 1
+        total += 1
+    return bounds, found, total, cut_bound
 
 
 @njit(cache=True, nogil=True)

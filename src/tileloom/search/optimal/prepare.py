@@ -16,6 +16,9 @@ from tileloom.search.optimal.options import Options, group_options, pareto
 
 NO_POINTS = np.empty((0, 2))
 
+PARETO_AT_MOST = 8_000
+"""Options above which the Pareto filter is left out: such tables are searched class by class, where bounds do its work."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -71,12 +74,14 @@ def narrow(prepared: Prepared, goal: Goal, best: float, counts: Ints) -> tuple[N
     )  # fmt: skip
     if not possible:
         return None, float(cut)
-    kept = []
-    for g, (columns, equal) in enumerate(prepared.distinct):
-        own = rows[prepared.starts[g] : prepared.starts[g] + alive[g]]
-        kept.append(own[pareto(prepared.table[own][:, columns], equal)])
+    kept = [rows[begin : begin + count] for begin, count in zip(prepared.starts, alive)]
+    if sum(alive) < PARETO_AT_MOST:
+        kept = [
+            own[pareto(prepared.table[own][:, columns], equal)]
+            for own, (columns, equal) in zip(kept, prepared.distinct)
+        ]
     chosen = np.concatenate(kept)
-    narrowed = Narrowed(np.ascontiguousarray(prepared.table[chosen]), _ranges([len(k) for k in kept]), chosen)
+    narrowed = Narrowed(np.ascontiguousarray(prepared.table[chosen]), ranges([len(k) for k in kept]), chosen)
     return narrowed, float(cut)
 
 
@@ -89,14 +94,14 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
         of_column = [at[column[g]] for column in compiled.columns]
         found = group_options(shape, factors, remainders)
         options.append(found)
-        blocks.append(found.values[:, of_column])
+        blocks.append((found.values, of_column))
         equal = {of_column[j] for j in compiled.equal}
         first = np.array([of_column.index(i) for i in range(len(factors))], dtype=np.int64)
         distinct.append((first, np.array([i in equal for i in range(len(factors))], dtype=np.bool_)))
     sums = [compiled.energy, *compiled.busy]
     terms = [t for s in sums for t in s]
     cost = CostArrays(
-        forms=_ranges([len(s) for s in sums]),
+        forms=ranges([len(s) for s in sums]),
         plus=_floats(t.plus for t in terms),
         plus_at=_ints(t.plus_at for t in terms),
         minus=_floats(t.minus for t in terms),
@@ -106,20 +111,25 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
     )
     limit_terms = [c for x in compiled.limits for c in x.coefficients]
     limits = LimitArrays(
-        forms=_ranges([len(x.coefficients) for x in compiled.limits]),
+        forms=ranges([len(x.coefficients) for x in compiled.limits]),
         coefficient=_floats(c for c, _ in limit_terms),
         at=_ints(j for _, j in limit_terms),
         low=_floats(x.low for x in compiled.limits),
         high=_floats(x.high for x in compiled.limits),
     )
-    least = np.prod([b.min(axis=0) for b in blocks], axis=0)
-    most = np.prod([b.max(axis=0) for b in blocks], axis=0)
+    starts = ranges([len(values) for values, _ in blocks])
+    table = np.empty((starts[-1], len(compiled.columns)))
+    least, most = np.ones(len(compiled.columns)), np.ones(len(compiled.columns))
+    for start, (values, of_column) in zip(starts, blocks):
+        np.take(values, of_column, axis=1, out=table[start : start + len(values)])
+        least *= values.min(axis=0)[of_column]
+        most *= values.max(axis=0)[of_column]
     root_energy, root_cycles = bound(least, most, cost, objective, inf)
     return Prepared(
         compiled=compiled,
         options=tuple(options),
-        table=np.ascontiguousarray(np.vstack(blocks)),
-        starts=_ranges([len(b) for b in blocks]),
+        table=table,
+        starts=starts,
         distinct=tuple(distinct),
         cost=cost,
         limits=limits,
@@ -128,7 +138,8 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
     )
 
 
-def _ranges(lengths: list[int]) -> Ints:
+def ranges(lengths: list[int]) -> Ints:
+    """Where parts of these lengths begin and end when laid one after another."""
     return np.cumsum([0, *lengths]).astype(np.int64)
 
 

@@ -12,6 +12,7 @@ from math import inf
 import numpy as np
 
 from tileloom.search.optimal.arrays import Goal, Ints
+from tileloom.search.optimal.classes import parts
 from tileloom.search.optimal.kernels import EDP, ENERGY, FRONT, LATENCY, search
 from tileloom.search.optimal.prepare import Prepared, narrow
 
@@ -80,14 +81,22 @@ def run_scalar(
         if narrowed is None:
             continue
         options_left += len(narrowed.rows)
-        value, found, cut_bound, _, done = search(
-            narrowed.table, narrowed.starts, prepared.cost, prepared.limits, goal, best, archive, owners, 0
-        )
-        counts += done
-        # A search that was stopped has not looked at everything: only its root bound holds.
-        cut = min(cut, root if done[4] else cut_bound)
-        if value < best:
-            best, winner, rows = float(value), prepared, narrowed.rows[found]
+        pieces, cut_bound = parts(prepared, narrowed, goal, best)
+        cut = min(cut, cut_bound)
+        for least, piece in pieces:
+            if least >= (1 - gap) * best:
+                cut = min(cut, least)
+                break
+            value, found, cut_bound, _, done = search(
+                piece.table, piece.starts, prepared.cost, prepared.limits, goal, best, archive, owners, 0
+            )
+            counts += done
+            # A search that was stopped has not looked at everything: only its root bound holds.
+            cut = min(cut, max(root, least) if done[4] else cut_bound)
+            if value < best:
+                best, winner, rows = float(value), prepared, piece.rows[found]
+            if done[4]:
+                break
     lower = best if not gap and not counts[4] else min(best, cut)
     return Outcome(best, lower, winner, rows, counts, templates_cut, options_left)
 

@@ -90,7 +90,9 @@ def _size_faults(order: Sequence[str], sizes: Mapping[str, int]) -> list[str]:
     for d in order:
         if d not in sizes:
             spare = [s for s in sizes if s not in order]
-            faults.append(f"index '{d}' has no size{did_you_mean(d, spare)}")
+            faults.append(
+                f"index '{d}' has no size{did_you_mean(d, spare)}; give it one, as {d}=8 with --size or in sizes"
+            )
         elif not isinstance(sizes[d], int) or isinstance(sizes[d], bool) or sizes[d] < 1:
             faults.append(f"index '{d}' has size {sizes[d]}; expected a whole number of at least 1")
     return faults + [

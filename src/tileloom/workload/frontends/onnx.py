@@ -17,6 +17,7 @@ from tileloom.workload.network import Layer, Network, Skipped, VectorOp
 from tileloom.workload.problem import Problem
 
 Bits = int | Literal["as-file"]
+REMEDY = "export it as standard operators, or state its work as an einsum in a YAML network"
 
 
 def read_onnx(path: str | Path, bind: Mapping[str, int] | None = None, *, bits: Bits = DEFAULT_BITS) -> Network:
@@ -69,7 +70,9 @@ def _understand(graph: Graph, node: Any, name: str, bits: Bits) -> Problem | int
     """The node's problem, or for work without multiply-accumulates the number of output elements."""
     operator: str = node.op_type
     if node.domain not in ("", "ai.onnx"):
-        raise UnsupportedError(f"operator '{operator}' is of domain '{node.domain}'; only standard ONNX is read")
+        raise UnsupportedError(
+            f"operator '{operator}' is of domain '{node.domain}'; only standard ONNX is read; {REMEDY}"
+        )
     if operator in CONTROL_FLOW:
         raise UnsupportedError(f"control flow '{operator}': which branch or how many rounds run is not in the file")
     if operator in RECURRENT:
@@ -84,7 +87,7 @@ def _understand(graph: Graph, node: Any, name: str, bits: Bits) -> Problem | int
         return 0
     if operator in VECTOR:
         return sum(graph.elements(o) for o in node.output if o)
-    raise UnsupportedError(f"operator '{operator}' is not known to this front end")
+    raise UnsupportedError(f"operator '{operator}' is not known to this front end; {REMEDY}")
 
 
 def _unique_names(graph: Graph) -> list[str]:

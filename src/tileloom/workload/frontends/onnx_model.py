@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError, MissingDependencyError, UnsupportedError, did_you_mean
+from tileloom.workload.problem import MAX_EXTENT
 
 MAX_FILE_BYTES = 2**31
 """The format's own limit; weights beyond it live in external files, which are never opened."""
@@ -44,7 +45,9 @@ class Graph:
         if found is None or any(d is None for d in found):
             what = "has no known shape" if found is None else f"has shape {['?' if d is None else d for d in found]}"
             because = f" (shape inference: {self.trouble})" if self.trouble else ""
-            raise UnsupportedError(f"tensor '{tensor}' {what}{because}")
+            raise UnsupportedError(
+                f"tensor '{tensor}' {what}{because}; state it in the file (value_info), or map its layer from YAML"
+            )
         return tuple(d for d in found if d is not None)
 
     def elements(self, tensor: str) -> int:
@@ -157,7 +160,11 @@ def _bind(model: Any, bind: Mapping[str, int], path: Path) -> None:
         for name in bind
         if name not in symbols
     ]
-    faults += [f"{path}: dimension '{n}' bound to {v}; expected at least 1" for n, v in bind.items() if v < 1]
+    faults += [
+        f"{path}: dimension '{n}' bound to {v}; expected 1 to {MAX_EXTENT}"
+        for n, v in bind.items()
+        if not 1 <= v <= MAX_EXTENT
+    ]
     unbound = [s for s in symbols if s not in bind]
     if unbound:
         places = ", ".join(f"{s} ({symbols[s]})" for s in unbound)

@@ -15,6 +15,7 @@ from tileloom.workload.frontends.onnx_model import Graph
 from tileloom.workload.layers import DEFAULT_BITS, KERNEL_DIMS, OUTPUT_DIMS, conv_transpose, convolution, matmul
 from tileloom.workload.problem import Problem, Role, Tensor
 
+FIT = "export the model again so that channels, weights and group agree"
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
@@ -61,7 +62,7 @@ def _conv(graph: Graph, node: Any, name: str, bits: Any, operands: tuple[int, in
     a = _attributes(node)
     rank, groups = _spatial_rank(x, w, node), a.get("group", 1)
     if groups < 1 or x[1] != w[1] * groups or w[0] % groups:
-        raise InputError(f"input has {x[1]} channels, weights {list(w)} with group={groups} do not fit")
+        raise InputError(f"input has {x[1]} channels, weights {list(w)} with group={groups} do not fit; {FIT}")
     strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
     sizes = dict(zip(("D", "H", "W")[3 - rank :], x[2:])) | dict(zip(KERNEL_DIMS[rank], w[2:]))
     _check_windows(rank, strides=strides, dilations=dilations)
@@ -77,7 +78,7 @@ def _conv_transpose(graph: Graph, node: Any, name: str, bits: Any) -> Problem:
     a = _attributes(node)
     rank, groups = _spatial_rank(x, w, node), a.get("group", 1)
     if groups < 1 or x[1] != w[0] or w[0] % groups:
-        raise InputError(f"input has {x[1]} channels, weights {list(w)} with group={groups} do not fit")
+        raise InputError(f"input has {x[1]} channels, weights {list(w)} with group={groups} do not fit; {FIT}")
     strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
     extra = a.get("output_padding", [0] * rank)
     _check_windows(rank, strides=strides, dilations=dilations)
