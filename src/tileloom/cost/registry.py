@@ -11,10 +11,12 @@ MODELS: Registry[type[CostModel]] = Registry(
     builtin={
         "loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel"),
         "dmazerunner": from_module("tileloom.cost.models.dmazerunner.model:DmazerunnerModel"),
+        "neurospector": from_module("tileloom.cost.models.neurospector.model:NeurospectorModel"),
     },
     about={
         "loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)",
         "dmazerunner": "dMazeRunner's: DRAM, scratchpad and PE array, DMA bursts, stalls, inter-PE reduction",
+        "neurospector": "NeuroSpector's scheduling tables: reuse one row deep, levels one after another",
     },
 )
 

@@ -20,6 +20,8 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "random": from_module("tileloom.search.mappers.random:RandomMapper"),
         "auto_optimizer": from_module("tileloom.search.dmazerunner.mapper:AutoOptimizer"),
         "dmazerunner": from_module("tileloom.search.dmazerunner.mapper:DmazerunnerMapper"),
+        "bottom_up": from_module("tileloom.search.mappers.neurospector:BottomUpMapper"),
+        "brute_force": from_module("tileloom.search.mappers.neurospector:BruteForceMapper"),
     },
     about={
         "optimal": "branch and bound over the whole space; proves its answer optimal (default)",
@@ -27,6 +29,8 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "random": "best of randomly drawn mappings, from a seed",
         "auto_optimizer": "dMazeRunner's: minimum utilisations, lowered until mappings are found (model dmazerunner)",
         "dmazerunner": "proven best of all factor splits that fit and orders that differ in reuse (model dmazerunner)",
+        "bottom_up": "NeuroSpector's: level by level from DRAM inwards, two candidates a level",
+        "brute_force": "NeuroSpector's: every scheduling table of a tiny layer",
     },
 )
 

@@ -16,9 +16,11 @@ CONFORM: Registry[Recompute] = Registry(
     builtin={
         "accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge"),
         "dmazerunner": from_module("tileloom.explore.conform.dmazerunner:conform_dmazerunner"),
+        "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
     },
     about={
         "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
         "dmazerunner": "dMazeRunner: mappings, searches, energy validation and memory studies",
+        "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
     },
 )

@@ -1,0 +1,111 @@
+"""NeuroSpector's kind of comparison: its bottom-up search against the proven optimum, over accelerators and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from tileloom.architecture.notation.neurospector import Accelerator
+from tileloom.search.neurospector.bottom_up import Metric, Mode
+from tileloom.search.neurospector.optimum import Proven, optimum
+from tileloom.workload.frontends.neurospector import ConvLayer, LayerList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRow:
+    """One layer on one accelerator. best, bottom_up: pJ or cycles, best is None where nothing fits;  gap: share above best."""
+
+    accelerator: str
+    network: str
+    layer: str
+    bottom_up: float
+    best: float | None
+    gap: float
+    strategies: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """rows: in the order of accelerators, networks and layers; equal layers of a network are counted once each."""
+
+    metric: Metric
+    mode: Mode
+    faithful: bool
+    rows: tuple[StudyRow, ...]
+
+    def groups(self) -> Iterator[tuple[str, str, list[StudyRow]]]:
+        """(accelerator, network, rows where something fits)."""
+        for key in dict.fromkeys((r.accelerator, r.network) for r in self.rows):
+            yield *key, [r for r in self.rows if (r.accelerator, r.network) == key and r.best is not None]
+
+    def __str__(self) -> str:
+        rules = "as NeuroSpector counts" if self.faithful else "corrected rules"
+        head = f"{'accelerator':<16}{'network':<24}{'layers':>7}{'optimal':>9}{'mean gap':>10}{'worst gap':>11}{'total gap':>11}{'CPU s':>9}"
+        lines = [f"Bottom-up against the proven optimum: {self.metric}, {self.mode} dataflow, {rules}", head]
+        for accelerator, network, rows in self.groups():
+            if rows:
+                lines.append(f"{accelerator:<16}{network:<24}{_summary(rows)}")
+        fitting = [r for r in self.rows if r.best is not None]
+        if fitting:
+            lines.append(f"{'all':<40}{_summary(fitting)}")
+        missing = len(self.rows) - len(fitting)
+        return "\n".join([*lines, *([f"{missing} layers fit nowhere"] if missing else [])])
+
+    def as_plain(self) -> dict[str, Any]:
+        """The study as plain values."""
+        return {
+            "metric": self.metric,
+            "dataflow": self.mode,
+            "faithful": self.faithful,
+            "rows": [{name: getattr(r, name) for name in StudyRow.__dataclass_fields__} for r in self.rows],
+        }
+
+
+def _summary(rows: Sequence[StudyRow]) -> str:
+    optimal = sum(r.gap <= 1e-6 for r in rows)
+    total = sum(r.bottom_up for r in rows) / sum(r.best for r in rows if r.best) - 1
+    return (
+        f"{len(rows):>7}{optimal:>9}{mean(r.gap for r in rows):>10.2%}{max(r.gap for r in rows):>11.2%}"
+        f"{total:>11.2%}{sum(r.seconds for r in rows):>9.2f}"
+    )
+
+
+def study(
+    accelerators: Sequence[Accelerator],
+    networks: Sequence[LayerList],
+    metric: Metric = "energy",
+    mode: Mode = "fixed",
+    *,
+    faithful: bool = True,
+    layer: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Study:
+    """Every distinct layer of every network on every accelerator; `layer` narrows to one name (InputError if unknown)."""
+    work = [(a, n, x) for a in accelerators for n in networks for x in ([n.layer(layer)] if layer else n.layers)]
+    seen: dict[tuple[Accelerator, tuple[int, ...], int], Proven] = {}
+    rows = []
+    for done, (accelerator, network, item) in enumerate(work, 1):
+        key = (accelerator, item.dims, item.stride)
+        fresh = key not in seen
+        if fresh:
+            seen[key] = optimum(accelerator, item, metric, mode, faithful=faithful)
+        rows.append(_row(accelerator, network, item, seen[key], seen[key].seconds if fresh else 0.0))
+        if progress is not None:
+            progress(f"{accelerator.name} {item.name}", done, len(work))
+    return Study(metric, mode, faithful, tuple(rows))
+
+
+def _row(accelerator: Accelerator, network: LayerList, layer: ConvLayer, found: Proven, seconds: float) -> StudyRow:
+    return StudyRow(
+        accelerator=accelerator.name,
+        network=network.name,
+        layer=layer.name,
+        bottom_up=found.start.value,
+        best=found.chosen.value if found.chosen else None,
+        gap=found.gap,
+        strategies=found.start.strategies,
+        seconds=seconds,
+    )

@@ -1,0 +1,1 @@
+"""NeuroSpector's optimizers over its scheduling tables, and ours over the same tables."""

@@ -1,0 +1,81 @@
+"""The proven optimum of NeuroSpector's tables equals brute force where that can be run, and never loses to bottom-up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tileloom.architecture.notation.neurospector import Accelerator, read_accelerator
+from tileloom.core.errors import InputError
+from tileloom.cost.models.neurospector.analysis import broken_rules
+from tileloom.explore.neurospector_study import study
+from tileloom.search.neurospector.bottom_up import Metric, Mode
+from tileloom.search.neurospector.brute_force import brute_force
+from tileloom.search.neurospector.optimum import optimum
+from tileloom.workload.frontends.neurospector import ConvLayer, LayerList
+
+INPUTS = Path(__file__).parents[2] / "reference" / "neurospector" / "inputs"
+TINY = (
+    ConvLayer("t1", (4, 1, 2, 2, 2, 1, 1, 1), 1),
+    ConvLayer("t2", (2, 1, 4, 1, 4, 3, 1, 1), 1),
+    ConvLayer("t5", (1, 1, 2, 2, 1, 3, 1, 2), 2),
+    ConvLayer("t6", (6, 2, 1, 1, 6, 1, 1, 1), 1),
+)
+
+
+def chip(name: str) -> Accelerator:
+    return read_accelerator(INPUTS / "accelerators" / f"{name}.cfg")
+
+
+def cramped(accelerator: Accelerator) -> Accelerator:
+    """Buffers so small that they decide what is best."""
+    local = replace(accelerator.local_buffer, sizes_bytes=(12,))
+    return replace(accelerator, local_buffer=local, global_buffer=replace(accelerator.global_buffer, sizes_bytes=(24,)))  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("name", ["acc_mini", "simba_mini", "tpu_mini", "acc_1lv", "eyeriss_is"])
+@pytest.mark.parametrize("layer", TINY, ids=lambda x: x.name)
+@pytest.mark.parametrize("faithful", [True, False])
+def test_the_optimum_is_that_of_brute_force(name: str, layer: ConvLayer, faithful: bool) -> None:
+    for metric in ("energy", "cycle"):
+        found = optimum(chip(name), layer, metric, faithful=faithful)  # type: ignore[arg-type]
+        every = brute_force(chip(name), layer, metric, faithful=faithful)  # type: ignore[arg-type]
+        assert found.chosen is not None
+        assert found.chosen.value == pytest.approx(every.value, rel=1e-12)
+        assert broken_rules(found.chosen.accelerator, layer, found.chosen.table, faithful=faithful) == ()
+
+
+@pytest.mark.parametrize("metric", ["energy", "cycle"])
+@pytest.mark.parametrize("mode", ["fixed", "flexible"])
+@pytest.mark.parametrize("layer", TINY[:3], ids=lambda x: x.name)
+def test_in_cramped_buffers(metric: Metric, mode: Mode, layer: ConvLayer) -> None:
+    small = cramped(chip("acc_mini"))
+    found = optimum(small, layer, metric, mode)
+    assert found.chosen is not None
+    assert found.chosen.value == pytest.approx(brute_force(small, layer, metric, mode).value, rel=1e-12)
+
+
+def test_a_layer_that_fits_nowhere() -> None:
+    small = replace(chip("acc_mini"), local_buffer=replace(chip("acc_mini").local_buffer, sizes_bytes=(2,)))
+    found = optimum(small, TINY[0])
+    assert found.chosen is None
+    assert not found.start.feasible
+    rows = study([small], [LayerList("n", TINY[:1])], faithful=False)
+    assert rows.rows[0].best is None
+    assert str(rows).endswith("1 layers fit nowhere")
+
+
+def test_a_study_counts_every_layer_and_proves_each_distinct_one_once() -> None:
+    network = LayerList("n", (*TINY, replace(TINY[0], name="again")))
+    seen: list[str] = []
+    found = study([chip("acc_mini")], [network], progress=lambda name, *_: seen.append(name))
+    assert len(found.rows) == len(seen) == 5
+    assert found.rows[4].seconds == 0
+    assert found.rows[4].best == found.rows[0].best
+    assert all(r.gap >= 0 for r in found.rows)
+    assert "all" in str(found)
+    assert found.as_plain()["rows"][0]["layer"] == "t1"
+    with pytest.raises(InputError, match="no layer 'x'"):
+        study([chip("acc_mini")], [network], layer="x")
