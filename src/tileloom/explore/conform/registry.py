@@ -13,6 +13,12 @@ Recompute = Callable[[Path, int | None, Progress | None], ConformReport]
 CONFORM: Registry[Recompute] = Registry(
     kind="conform model",
     group="tileloom.conform",
-    builtin={"accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge")},
-    about={"accelforge": "AccelForge: random mappings evaluated there, and optima found there"},
+    builtin={
+        "accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge"),
+        "maestro": from_module("tileloom.explore.conform.maestro:conform_maestro"),
+    },
+    about={
+        "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
+        "maestro": "MAESTRO: its CSV columns, screen reports and logs, and the mappings it refuses",
+    },
 )
