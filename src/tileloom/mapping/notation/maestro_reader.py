@@ -33,6 +33,11 @@ def parse_mapping(text: str, name: str = "mapping") -> MaestroFile:
     return _Parser(tokenize(text, SEPARATORS, COMMENT), name).file()
 
 
+def parse_dataflow(text: str, layer: DirectiveLayer, name: str = "dataflow") -> tuple[Directive, ...]:
+    """The directives of a text, with `Sz` taken from the layer. Raises InputError as `parse_mapping` does."""
+    return _Parser(tokenize("{ " + text + " }", SEPARATORS, COMMENT), name).dataflow(layer)
+
+
 @dataclass
 class _Layer:
     """What has been read of a layer so far."""
@@ -68,6 +73,11 @@ class _Parser:
             elif word.text == "Accelerator":
                 self._skip_block(word)
         return MaestroFile(network, tuple(layers), self._file)
+
+    def dataflow(self, layer: DirectiveLayer) -> tuple[Directive, ...]:
+        read = _Layer(layer.name, layer.line, extents=layer.sizes)
+        self._dataflow(read)
+        return tuple(read.dataflow or ())
 
     def _layers(self, opening: Token) -> list[DirectiveLayer]:
         found: list[DirectiveLayer] = []
