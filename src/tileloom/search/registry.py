@@ -18,11 +18,13 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "optimal": from_module("tileloom.search.mappers.optimal:OptimalMapper"),
         "exhaustive": from_module("tileloom.search.mappers.exhaustive:ExhaustiveMapper"),
         "random": from_module("tileloom.search.mappers.random:RandomMapper"),
+        "template": from_module("tileloom.search.mappers.template:TemplateMapper"),
     },
     about={
         "optimal": "branch and bound over the whole space; proves its answer optimal (default)",
         "exhaustive": "evaluates every mapping of a small space",
         "random": "best of randomly drawn mappings, from a seed",
+        "template": "a fixed dataflow (kcp_ws, rs, ...) with the best places for its tiles",
     },
 )
 
@@ -66,6 +68,8 @@ def _fault(mapper: str, option: str, value: object, kind: str) -> str | None:
         fits, expected = number and isinstance(value, int), "a whole number, at least 0"
     elif kind.startswith("float"):
         fits, expected = number, "a number, at least 0"
+    elif kind == "str":
+        fits, expected = isinstance(value, str), "a name"
     else:
         # Constraints and models are values of the API; there is no text form to check.
         fits, expected = not isinstance(value, bool | int | float | str), "a value that only the Python API can give"

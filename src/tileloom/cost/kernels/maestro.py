@@ -23,23 +23,28 @@ OK, NO_WORK, NOTHING_NEW, FEW_PES = 0, 1, 2, 3
 INTS, FLOATS = 34, 3
 OTHER_NOC = 70000
 MEMO = 64
+EXACT = 2**50
+PICK, PHASE, PERIOD = 0, 1, 2
 R, S, X, Y = 5, 6, 7, 8
 FULL, NEW, EDGE, EDGE_NEW = 0, 1, 2, 3
 DIM, SIZE, OFFSET, SPATIAL = 0, 1, 2, 3
 POSITION, COUNT, UNROLLED, INIT_PARTIAL, LAST_PARTIAL, PARTIAL = 0, 1, 2, 3, 4, 5
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy")
 def _div(a, b):
     if 0 <= a < b:
         return 0
+    if 0 <= a < EXACT and b > 0:
+        # Exact below 2**52, and several times faster than dividing 64-bit integers.
+        return np.int64(a / b)
     q = a // b
     if q < 0 and q * b != a:
         q += 1
     return q
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def edge_units(size, offset, units, extent):
     if extent <= size:
         return 1
@@ -51,7 +56,7 @@ def edge_units(size, offset, units, extent):
     return count + 1 if offset * (count - 1) + size < extent else count
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _states(states, size, offset, spatial, units, extent):
     """Fills states[k] of one directive; returns how many there are."""
     covered = size + offset * (units - 1) if spatial else size
@@ -87,7 +92,7 @@ def _states(states, size, offset, spatial, units, extent):
     return n
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _unit_ingress(maps, live, table, now, mask, ne, at, again, first, last):
     """Elements one sub-unit receives over the live directives."""
     volume = 1
@@ -111,20 +116,17 @@ def _unit_ingress(maps, live, table, now, mask, ne, at, again, first, last):
                 row = EDGE
         else:
             whole = (first or i <= at) if position == 0 else (first or again or i != at)
-            if last:
-                row = EDGE if whole else EDGE_NEW
-            else:
-                row = FULL if whole else NEW
+            row = (EDGE if whole else EDGE_NEW) if last else (FULL if whole else NEW)
         volume *= table[row, v]
     return volume
 
 
-@njit(cache=True)
-def _spread(maps, now, order, holder, found):
+@njit(cache=True, error_model="numpy")
+def _spread(maps, now, order, row, holder, found):
     """found: is spread, a spread dimension is partial, last_partial of the last one in the tensor's order."""
     found[:] = 0
     for k in range(5):
-        v = order[k]
+        v = order[row, k]
         if v < 0:
             break
         i = holder[v]
@@ -134,8 +136,8 @@ def _spread(maps, now, order, holder, found):
             found[2] = now[i, LAST_PARTIAL]
 
 
-@njit(cache=True)
-def _ingress(maps, n, live, table, now, order, mask, base, units, ne, at, holder, found, status):
+@njit(cache=True, error_model="numpy")
+def _ingress(maps, n, live, table, now, order, row, mask, base, units, ne, at, holder, found, status):
     """Elements sent down; base is the factor of the directives that are not live."""
     again = False
     if at >= 0:
@@ -147,7 +149,7 @@ def _ingress(maps, n, live, table, now, order, mask, base, units, ne, at, holder
         if not again and not maps[at, SPATIAL] and table[NEW, maps[at, DIM]] == 0:
             status[0] = NOTHING_NEW
             return 0
-    _spread(maps, now, order, holder, found)
+    _spread(maps, now, order, row, holder, found)
     kp = found[2]
     volume = 0
     for part in range(3):
@@ -164,7 +166,7 @@ def _ingress(maps, n, live, table, now, order, mask, base, units, ne, at, holder
     return volume * base
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _results(maps, live, table, now, mask, ne, slide, outputs, first, last, dedup):
     """Product over the live directives that index the output, or with outputs=False over the others."""
     volume = 1
@@ -196,10 +198,10 @@ def _results(maps, live, table, now, mask, ne, slide, outputs, first, last, dedu
     return volume
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _outputs(maps, n, live, table, now, order, mask, base, base_sum, units, ne, slide, holder, found, volumes):
     """volumes: egress, macs of all sub-units, macs of the busiest one."""
-    _spread(maps, now, order, holder, found)
+    _spread(maps, now, order, 2, holder, found)
     any_partial = 0
     final = 0
     for k in range(live[0]):
@@ -245,7 +247,7 @@ def _outputs(maps, n, live, table, now, order, mask, base, base_sum, units, ne, 
     volumes[2] = critical
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _product(table, order):
     volume = 1
     for k in range(5):
@@ -255,7 +257,7 @@ def _product(table, order):
     return volume
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _delay(h, elements, inner):
     bandwidth, latency = h[2], h[3]
     if h[5] and not inner:
@@ -264,7 +266,7 @@ def _delay(h, elements, inner):
     return latency + whole + (1 if whole * bandwidth != elements else 0) - 1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _level(depth, last, maps, count, tables, units, order, masks, slide, h, extents, box, out, real, status):
     """Evaluates one level for extents[depth]; the outermost writes its record, every level its runtime and active PEs.
 
@@ -307,6 +309,11 @@ def _level(depth, last, maps, count, tables, units, order, masks, slide, h, exte
         else:
             key = v + 2 if slide and v >= X else v
             base_output *= table[EDGE, key] if now[depth, i, PARTIAL] else table[FULL, key]
+    period = 1
+    for i in range(n - 1, -1, -1):
+        chosen[depth, i, PICK] = chosen[depth, i, PHASE] = 0
+        chosen[depth, i, PERIOD] = period
+        period *= lengths[depth, i]
     spatial_at = holder[depth, m[spatial_at, DIM]]
     runtime = 0
     steps = 0
@@ -319,29 +326,32 @@ def _level(depth, last, maps, count, tables, units, order, masks, slide, h, exte
     hold = holder[depth]
     t = now[depth]
     for case in range(total):
-        f = total
         occurrences = 1
         at = -1
         for k in range(live[0]):
             i = live[k + 1]
             length = lengths[depth, i]
             if length > 1:
-                f //= length
-                pick = ((case + f - 1) // f) % length
-                if chosen[depth, i] != pick or case == 0:
-                    chosen[depth, i] = pick
+                # State number ceil(case / period) modulo length, without dividing.
+                if case > 0 and (case == 1 or chosen[depth, i, PHASE] == chosen[depth, i, PERIOD]):
+                    chosen[depth, i, PHASE] = 1
+                    pick = chosen[depth, i, PICK] + 1
+                    pick = 0 if pick == length else pick
+                    chosen[depth, i, PICK] = pick
                     for field in range(6):
                         t[i, field] = states[depth, i, pick, field]
+                elif case > 0:
+                    chosen[depth, i, PHASE] += 1
                 occurrences *= t[i, COUNT]
                 if t[i, POSITION] != 0:
                     at = i
-        _outputs(m, n, live, table, t, order[2], masks[2], base_output, base_sum, u, ne, slide, hold, found, volumes)
+        _outputs(m, n, live, table, t, order, masks[2], base_output, base_sum, u, ne, slide, hold, found, volumes)
         egress, macs, critical = volumes[0], volumes[1], volumes[2]
         moved_input = moved_filter = 0
         if counted == 0 or critical > 0:
-            moved_input = _ingress(m, n, live, table, t, order[0], masks[0], base_input, u, ne, at, hold, found, status)
+            moved_input = _ingress(m, n, live, table, t, order, 0, masks[0], base_input, u, ne, at, hold, found, status)
             moved_filter = _ingress(
-                m, n, live, table, t, order[1], masks[1], base_filter, u, ne, at, hold, found, status
+                m, n, live, table, t, order, 1, masks[1], base_filter, u, ne, at, hold, found, status
             )
         if counted == 0:
             up[0] += 2 * moved_input
@@ -376,7 +386,7 @@ def _level(depth, last, maps, count, tables, units, order, masks, slide, h, exte
         first_state = t[spatial_at]
         busy = 0.0
         if inner:
-            compute = -(-critical // h[1])
+            compute = _div(critical + h[1] - 1, h[1])
         else:
             compute = 0
             both = first_state[PARTIAL] and first_state[LAST_PARTIAL]
@@ -483,7 +493,7 @@ def _level(depth, last, maps, count, tables, units, order, masks, slide, h, exte
     return 0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _extreme(out, at, value, occurrences, counted):
     """Minimum, maximum and sum of a delay in out[at : at + 3]."""
     if counted == 0 or value < out[at]:
@@ -493,7 +503,7 @@ def _extreme(out, at, value, occurrences, counted):
     out[at + 2] += value * occurrences
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def evaluate(packed, schedule, hardware, ints, reals):
     """Fills ints[N, INTS] and reals[N, FLOATS] of N pairs (schedule[i], hardware[i, 6]); see the columns in maestro_batch.
 
@@ -506,7 +516,7 @@ def evaluate(packed, schedule, hardware, ints, reals):
         np.zeros((depth, most), np.int64),
         np.zeros((depth, most, 6), np.int64),
         np.zeros((depth, 11), np.int64),
-        np.zeros((depth, most), np.int64),
+        np.zeros((depth, most, 3), np.int64),
         np.zeros(depth, np.int64),
         np.zeros(depth, np.float64),
         np.zeros((depth + 1, MEMO + 1), np.int64),

@@ -83,7 +83,7 @@ def _convolution(problem: Problem, data: Tensor, weight: Tensor) -> ProblemLayer
         real = [d for d in found if extents[d] > 1] or found[:1]
         if len(real) > 1:
             raise _unsupported(problem, f"dimensions {', '.join(real)} all play the part of {name}")
-        dims |= {name: d for d in real}
+        dims.update((name, d) for d in real)
     strides = [1, 1]
     sizes: dict[str, int] = {}
     for i, (out_dim, in_dim, size, stride) in enumerate(windows):
