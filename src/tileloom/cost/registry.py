@@ -8,8 +8,14 @@ from tileloom.cost.base import CostModel
 MODELS: Registry[type[CostModel]] = Registry(
     kind="cost model",
     group="tileloom.models",
-    builtin={"loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel")},
-    about={"loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)"},
+    builtin={
+        "loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel"),
+        "maestro": from_module("tileloom.cost.models.maestro.model:MaestroModel"),
+    },
+    about={
+        "loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)",
+        "maestro": "the same counts; the first tile of every memory is waited for, as MAESTRO does",
+    },
 )
 
 

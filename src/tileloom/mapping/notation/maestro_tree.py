@@ -32,10 +32,12 @@ class LoopNest:
     """Loops outermost first; spatial ones stand after the temporal ones of their level.
 
     losses   what the loops do otherwise than the directives say
+    named    loops that come from the directives; those after them are inside a PE
     """
 
     loops: tuple[Loop, ...]
     losses: tuple[str, ...] = ()
+    named: int = 0
 
 
 def levels_of(layer: DirectiveLayer) -> tuple[tuple[tuple[Map, ...], int], ...]:
@@ -80,8 +82,9 @@ def loops_of(
     work = _Work(problem, named, dict(problem.extents))
     for (maps, _), places in zip(levels_of(layer), axes):
         work.level(maps, places)
+    from_directives = len(work.loops)
     work.rest()
-    return LoopNest(tuple(work.loops), tuple(dict.fromkeys(work.losses)))
+    return LoopNest(tuple(work.loops), tuple(dict.fromkeys(work.losses)), from_directives)
 
 
 @dataclass
