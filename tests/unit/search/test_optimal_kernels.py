@@ -16,7 +16,7 @@ from chips import array, conv, matmul, transposed_conv, two_level
 from tileloom.architecture.model import NOTHING, FanoutAxis, TensorSet
 from tileloom.search.mappers.optimal import OptimalMapper
 from tileloom.search.optimal.columns import rank_groups
-from tileloom.search.optimal.compile import compile_template
+from tileloom.search.optimal.compile import Layout, compile_template
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY, insert_point, is_dominated, pareto_rows
 from tileloom.search.optimal.options import count_chains, divisor_tiles, remainder_tiles, visits
 from tileloom.search.optimal.prepare import prepare
@@ -32,9 +32,11 @@ SMALL = st.integers(1, 4)
 def test_pareto_rows_equal_the_twin(rows: list[tuple[int, int, int]], equal: bool) -> None:
     values = np.array(sorted(rows, key=sum), dtype=float)
     same = np.array([False, equal, False])
-    fast = [tuple(values[i]) for i in pareto_rows(values, same)]
+    fast = [tuple(values[i]) for i in pareto_rows(values, same, 0)]
     slow = [tuple(values[i]) for i in pareto_rows_reference(values, same)]
     assert fast == slow
+    windowed = [tuple(values[i]) for i in pareto_rows(values, same, 3)]
+    assert set(slow) <= set(windowed) <= {tuple(row) for row in values}
 
 
 @settings(deadline=None, max_examples=60)
@@ -68,9 +70,9 @@ CASES = [
 def test_search_equals_listing_every_combination(case: int, objective: int) -> None:
     problem, chip = CASES[case]
     setting = setting_of(problem, chip)
-    lower, groups = required_use(setting), rank_groups(setting)
+    lower, layout = required_use(setting), Layout(setting, rank_groups(setting))
     every = [
-        prepare(compile_template(setting, t, groups, energy_matters=True, time_matters=True, lower=lower), objective)
+        prepare(compile_template(layout, t, energy_matters=True, time_matters=True, lower=lower), objective)
         for t in templates(setting)
     ][:40]
     slow = min(search_reference(p, objective)[0] for p in every)
@@ -95,7 +97,9 @@ def test_front_equals_listing_every_combination() -> None:
     setting = setting_of(problem, chip)
     every = [
         prepare(
-            compile_template(setting, t, rank_groups(setting), energy_matters=True, time_matters=True, lower={}),
+            compile_template(
+                Layout(setting, rank_groups(setting)), t, energy_matters=True, time_matters=True, lower={}
+            ),
             EDP,
         )
         for t in templates(setting)

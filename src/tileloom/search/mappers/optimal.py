@@ -21,7 +21,7 @@ from tileloom.search.objective import Objective, SearchResult, Status, value_of
 from tileloom.search.optimal.arrays import Ints
 from tileloom.search.optimal.build import build_mapping
 from tileloom.search.optimal.columns import Compiled, rank_groups
-from tileloom.search.optimal.compile import compile_template
+from tileloom.search.optimal.compile import Layout, compile_template
 from tileloom.search.optimal.explain import explain, why_infeasible
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
@@ -65,7 +65,7 @@ class OptimalMapper:
             )
         started = perf_counter()
         setting = setting_of(problem, architecture)
-        job = _Job(self, setting, objective, rank_groups(setting), required_use(setting))
+        job = _Job(self, setting, objective, Layout(setting, rank_groups(setting)), required_use(setting))
         if not setting.dims or problem.copy:
             result = job.without_loops()
         else:
@@ -80,7 +80,7 @@ class _Job:
     options: OptimalMapper
     setting: Setting
     objective: Objective
-    groups: tuple[tuple[int, ...], ...]
+    layout: Layout
     lower: dict[int, float]
     templates_listed: int = 0
     space_size: int = 0
@@ -106,9 +106,7 @@ class _Job:
         return found
 
     def compile(self, template: Template, *, energy: bool, time: bool) -> Compiled:
-        return compile_template(
-            self.setting, template, self.groups, energy_matters=energy, time_matters=time, lower=self.lower
-        )
+        return compile_template(self.layout, template, energy_matters=energy, time_matters=time, lower=self.lower)
 
     def best(self) -> Outcome:
         code = CODES[self.objective]

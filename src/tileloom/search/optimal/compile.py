@@ -15,6 +15,27 @@ from tileloom.search.optimal.space import Setting, Template
 from tileloom.workload.problem import Tensor
 
 
+class Layout:
+    """What all templates of a setting share: relevance of dims, tensor axes by dim number, groups, factors seen."""
+
+    def __init__(self, setting: Setting, groups: tuple[tuple[int, ...], ...]) -> None:
+        index = {d: i for i, d in enumerate(setting.dims)}
+        self.setting, self.groups = setting, groups
+        self.extents = [setting.problem.extents[d] for d in setting.dims]
+        self.relevance = [[t.relevance(d) for d in setting.dims] for t in setting.tensors]
+        self.axes = [[[(index[d], c) for d, c in axis.terms if d in index] for axis in t.axes] for t in setting.tensors]
+        self.shares = [[a.axis.multicast.has(t) for a in setting.axes] for t in setting.tensors]
+        self.local = [{d: i for i, d in enumerate(group)} for group in groups]
+        self.known: dict[tuple[object, ...], Factor] = {}
+
+    def factor(self, masks: tuple[int, ...], spans: tuple[Span, ...], uses: tuple[tuple[int, int], ...]) -> Factor:
+        key = (masks, spans, uses)
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = Factor(masks, spans, uses)
+        return found
+
+
 class Compiler:
     """Builds the columns of one template. Use `compile_template`; the class only carries the tables being filled.
 
@@ -22,14 +43,14 @@ class Compiler:
     loop. So "all loops above this hold" is a single mask over all dims.
     """
 
-    def __init__(self, setting: Setting, template: Template, groups: tuple[tuple[int, ...], ...]) -> None:
-        self.setting, self.template, self.groups = setting, template, groups
+    def __init__(self, layout: Layout, template: Template) -> None:
+        self.layout, self.setting, self.template = layout, layout.setting, template
         self.columns: dict[tuple[int, tuple[Span, ...], int], int] = {}
-        self.extents = [setting.problem.extents[d] for d in setting.dims]
+        self.extents, self.axes = layout.extents, layout.axes
         self.offset, self.dim_mask = [], []
         starts = [template.start(h) for h in range(len(template.holds) + 2)]
         self.below = [0] * len(starts)
-        self.on_axis = [0] * len(setting.axes)
+        self.on_axis = [0] * len(self.setting.axes)
         self.temporal = 0
         self.first_slot: dict[tuple[int, int], int] = {}
         bit = 1
@@ -49,17 +70,16 @@ class Compiler:
                         self.first_slot[d, hold] = bit
                 bit <<= 1
         self.everything = bit - 1
-        self.relevant = [self._dims_mask(t, "relevant") for t in setting.tensors]
-        self.shared = [self._shared_slots(t) for t in setting.tensors]
-        index = {d: i for i, d in enumerate(setting.dims)}
-        self.axes = [[[(index[d], c) for d, c in axis.terms if d in index] for axis in t.axes] for t in setting.tensors]
+        tensors = range(len(self.setting.tensors))
+        self.relevant = [self._dims_mask(t, "relevant") for t in tensors]
+        self.shared = [self._shared_slots(t) for t in tensors]
 
-    def _dims_mask(self, tensor: Tensor, relevance: str) -> int:
-        return sum(m for d, m in zip(self.setting.dims, self.dim_mask) if tensor.relevance(d) == relevance)
+    def _dims_mask(self, tensor: int, relevance: str) -> int:
+        return sum(m for r, m in zip(self.layout.relevance[tensor], self.dim_mask) if r == relevance)
 
-    def _shared_slots(self, tensor: Tensor) -> int:
+    def _shared_slots(self, tensor: int) -> int:
         """Spatial slots along which one transfer serves (or reduces) all instances, wherever they are."""
-        wires = sum(m for a, m in zip(self.setting.axes, self.on_axis) if a.axis.multicast.has(tensor))
+        wires = sum(m for shares, m in zip(self.layout.shares[tensor], self.on_axis) if shares)
         return wires & self._dims_mask(tensor, "irrelevant")
 
     def trips(self, tensor: int, parent: int, child: int, kind: str, first: bool) -> int:
@@ -112,20 +132,25 @@ class Compiler:
 
     def factors(self) -> tuple[tuple[Factor, ...], ...]:
         """Every column split into one factor per group, in the group's own numbering."""
-        return tuple(
-            tuple(self._factor(group, mask, spans, uses) for group in self.groups) for mask, spans, uses in self.columns
-        )
-
-    def _factor(self, group: tuple[int, ...], mask: int, spans: tuple[Span, ...], uses: int) -> Factor:
-        def own(d: int, bits: int) -> int:
-            return (bits & self.dim_mask[d]) >> self.offset[d]
-
-        local = {d: i for i, d in enumerate(group)}
-        inside = tuple(
-            tuple((local[d], c, own(d, bits)) for d, c, bits in span) for span in spans if span[0][0] in local
-        )
-        used = tuple((i, own(d, uses)) for d, i in local.items() if own(d, uses))
-        return Factor(tuple(own(d, mask) for d in group), inside, used)
+        mask_of, offset = self.dim_mask, self.offset
+        split = []
+        for mask, spans, uses in self.columns:
+            row = []
+            for group, local in zip(self.layout.groups, self.layout.local):
+                inside: tuple[Span, ...] = ()
+                if spans:
+                    inside = tuple(
+                        tuple((local[d], c, (bits & mask_of[d]) >> offset[d]) for d, c, bits in span)
+                        for span in spans
+                        if span[0][0] in local
+                    )
+                used: tuple[tuple[int, int], ...] = ()
+                if uses:
+                    used = tuple((i, (uses & mask_of[d]) >> offset[d]) for d, i in local.items() if uses & mask_of[d])
+                masks = tuple([(mask & mask_of[d]) >> offset[d] for d in group])
+                row.append(self.layout.factor(masks, inside, used))
+            split.append(tuple(row))
+        return tuple(split)
 
 
 def shape_of(setting: Setting, template: Template, group: tuple[int, ...]) -> GroupShape:
@@ -140,16 +165,15 @@ def shape_of(setting: Setting, template: Template, group: tuple[int, ...]) -> Gr
 
 
 def compile_template(
-    setting: Setting,
+    layout: Layout,
     template: Template,
-    groups: tuple[tuple[int, ...], ...],
     *,
     energy_matters: bool,
     time_matters: bool,
     lower: dict[int, float],
 ) -> Compiled:
     """lower: per axis index, the least product of trips that the search must reach (minimum utilisation)."""
-    compiler = Compiler(setting, template, groups)
+    compiler, setting, groups = Compiler(layout, template), layout.setting, layout.groups
     _, one = compiler.column(0)
     leaks = any(n.leakage_pj_per_cycle for n in setting.architecture.nodes if hasattr(n, "leakage_pj_per_cycle"))
     energy = Sum()

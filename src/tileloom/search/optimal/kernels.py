@@ -16,11 +16,13 @@ SWEEPS = 3
 
 
 @njit(cache=True, nogil=True)
-def pareto_rows(values, equal):
+def pareto_rows(values, equal, window):
     """Indices of rows that no kept earlier row dominates.
 
     values  float64[rows, columns], less is better, sorted so that a dominating row comes first (any monotone key)
     equal   bool[columns]: on these the dominating row must have the same value
+    window  each row is compared with at most this many kept rows, those that pruned most lately first (0 = all);
+            with a window some dominated rows stay, which costs time later but loses nothing
     Of equal rows the first is kept.
     """
     rows, columns = values.shape
@@ -28,7 +30,8 @@ def pareto_rows(values, equal):
     count = 0
     for i in range(rows):
         dominated = False
-        for k in range(count):
+        compared = count if window == 0 else min(count, window)
+        for k in range(compared):
             other = kept[k]
             better = True
             for j in range(columns):
@@ -38,12 +41,15 @@ def pareto_rows(values, equal):
             if better:
                 dominated = True
                 # A row that prunes once tends to prune again: move it forward.
-                if k > 0:
-                    kept[k] = kept[k - 1]
-                    kept[k - 1] = other
+                for m in range(k, k - k // 2, -1):
+                    kept[m] = kept[m - 1]
+                kept[k - k // 2] = other
                 break
         if not dominated:
-            kept[count] = i
+            # New rows enter in the middle of the window, so that they get compared at all.
+            at = count if window == 0 or count < window else window // 2
+            kept[count] = kept[at]
+            kept[at] = i
             count += 1
     return np.sort(kept[:count])
 

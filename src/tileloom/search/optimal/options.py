@@ -21,6 +21,9 @@ from tileloom.search.optimal.kernels import pareto_rows
 MAX_OPTIONS = 5_000_000
 """A group with more tile chains than this would not fit in memory."""
 
+PARETO_WINDOW = 256
+"""Comparisons per option in the Pareto filter: it must not cost more than it saves on tables of 10^4 options."""
+
 NO_CAP = np.iinfo(np.int64).max
 
 
@@ -208,5 +211,5 @@ def group_options(shape: GroupShape, factors: tuple[Factor, ...], remainders: in
 def pareto(values: NDArray[np.float64], equal: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Rows not dominated (less is better; on the columns in `equal` a dominating row must agree), ascending."""
     order = np.argsort(np.log(values).sum(axis=1), kind="stable")
-    kept: NDArray[np.int64] = np.sort(order[pareto_rows(np.ascontiguousarray(values[order]), equal)])
+    kept: NDArray[np.int64] = np.sort(order[pareto_rows(np.ascontiguousarray(values[order]), equal, PARETO_WINDOW)])
     return kept

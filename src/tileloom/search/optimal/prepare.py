@@ -89,7 +89,7 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
         of_column = [at[column[g]] for column in compiled.columns]
         found = group_options(shape, factors, remainders)
         options.append(found)
-        blocks.append(found.values[:, of_column])
+        blocks.append((found.values, of_column))
         equal = {of_column[j] for j in compiled.equal}
         first = np.array([of_column.index(i) for i in range(len(factors))], dtype=np.int64)
         distinct.append((first, np.array([i in equal for i in range(len(factors))], dtype=np.bool_)))
@@ -112,14 +112,19 @@ def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepa
         low=_floats(x.low for x in compiled.limits),
         high=_floats(x.high for x in compiled.limits),
     )
-    least = np.prod([b.min(axis=0) for b in blocks], axis=0)
-    most = np.prod([b.max(axis=0) for b in blocks], axis=0)
+    starts = _ranges([len(values) for values, _ in blocks])
+    table = np.empty((starts[-1], len(compiled.columns)))
+    least, most = np.ones(len(compiled.columns)), np.ones(len(compiled.columns))
+    for start, (values, of_column) in zip(starts, blocks):
+        np.take(values, of_column, axis=1, out=table[start : start + len(values)])
+        least *= values.min(axis=0)[of_column]
+        most *= values.max(axis=0)[of_column]
     root_energy, root_cycles = bound(least, most, cost, objective, inf)
     return Prepared(
         compiled=compiled,
         options=tuple(options),
-        table=np.ascontiguousarray(np.vstack(blocks)),
-        starts=_ranges([len(b) for b in blocks]),
+        table=table,
+        starts=starts,
         distinct=tuple(distinct),
         cost=cost,
         limits=limits,
