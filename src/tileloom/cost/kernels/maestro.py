@@ -31,7 +31,7 @@ DIM, SIZE, OFFSET, SPATIAL = 0, 1, 2, 3
 POSITION, COUNT, UNROLLED, INIT_PARTIAL, LAST_PARTIAL, PARTIAL = 0, 1, 2, 3, 4, 5
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _div(a, b):
     if 0 <= a < b:
         return 0
@@ -92,7 +92,7 @@ def _states(states, size, offset, spatial, units, extent):
     return n
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _unit_ingress(maps, live, table, now, mask, ne, at, again, first, last):
     """Elements one sub-unit receives over the live directives."""
     volume = 1
@@ -121,7 +121,7 @@ def _unit_ingress(maps, live, table, now, mask, ne, at, again, first, last):
     return volume
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _spread(maps, now, order, row, holder, found):
     """found: is spread, a spread dimension is partial, last_partial of the last one in the tensor's order."""
     found[:] = 0
@@ -136,7 +136,7 @@ def _spread(maps, now, order, row, holder, found):
             found[2] = now[i, LAST_PARTIAL]
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _ingress(maps, n, live, table, now, order, row, mask, base, units, ne, at, holder, found, status):
     """Elements sent down; base is the factor of the directives that are not live."""
     again = False
@@ -166,7 +166,7 @@ def _ingress(maps, n, live, table, now, order, row, mask, base, units, ne, at, h
     return volume * base
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _results(maps, live, table, now, mask, ne, slide, outputs, first, last, dedup):
     """Product over the live directives that index the output, or with outputs=False over the others."""
     volume = 1
@@ -198,7 +198,7 @@ def _results(maps, live, table, now, mask, ne, slide, outputs, first, last, dedu
     return volume
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _outputs(maps, n, live, table, now, order, mask, base, base_sum, units, ne, slide, holder, found, volumes):
     """volumes: egress, macs of all sub-units, macs of the busiest one."""
     _spread(maps, now, order, 2, holder, found)
@@ -257,7 +257,7 @@ def _product(table, order):
     return volume
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _delay(h, elements, inner):
     bandwidth, latency = h[2], h[3]
     if h[5] and not inner:
@@ -493,7 +493,7 @@ def _level(depth, last, maps, count, tables, units, order, masks, slide, h, exte
     return 0
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _extreme(out, at, value, occurrences, counted):
     """Minimum, maximum and sum of a delay in out[at : at + 3]."""
     if counted == 0 or value < out[at]:
