@@ -266,7 +266,8 @@ def _delay(h, elements, inner):
     return latency + whole + (1 if whole * bandwidth != elements else 0) - 1
 
 
-@njit(cache=True, error_model="numpy")
+# Not cached: numba cannot load a function that calls itself, or its caller, from its cache.
+@njit(error_model="numpy")
 def _level(depth, last, maps, count, tables, units, order, masks, slide, h, extents, box, out, real, status):
     """Evaluates one level for extents[depth]; the outermost writes its record, every level its runtime and active PEs.
 
@@ -503,7 +504,8 @@ def _extreme(out, at, value, occurrences, counted):
     out[at + 2] += value * occurrences
 
 
-@njit(cache=True, error_model="numpy")
+# Not cached: numba cannot load a function that calls itself, or its caller, from its cache.
+@njit(error_model="numpy")
 def evaluate(packed, schedule, hardware, ints, reals):
     """Fills ints[N, INTS] and reals[N, FLOATS] of N pairs (schedule[i], hardware[i, 6]); see the columns in maestro_batch.
 
