@@ -12,11 +12,13 @@ MODELS: Registry[type[CostModel]] = Registry(
         "loopnest": from_module("tileloom.cost.models.loopnest:LoopnestModel"),
         "dmazerunner": from_module("tileloom.cost.models.dmazerunner.model:DmazerunnerModel"),
         "neurospector": from_module("tileloom.cost.models.neurospector.model:NeurospectorModel"),
+        "maestro": from_module("tileloom.cost.models.maestro.model:MaestroModel"),
     },
     about={
         "loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)",
         "dmazerunner": "dMazeRunner's: DRAM, scratchpad and PE array, DMA bursts, stalls, inter-PE reduction",
         "neurospector": "NeuroSpector's scheduling tables: reuse one row deep, levels one after another",
+        "maestro": "the same counts; the first tile of every memory is waited for, as MAESTRO does",
     },
 )
 

@@ -219,8 +219,7 @@ def require_plain(mapping: MappingTree, model: str) -> None:
         if isinstance(node, Joint):
             dims = ", ".join(loop.dim for loop in node.loops)
             raise UnsupportedError(
-                f"model '{model}' has no loops that advance together (dims {dims}, E-JOINT); "
-                f"the model 'maestro' has, or give each dim its own loop"
+                f"model '{model}' has no loops that advance together (dims {dims}, E-JOINT); give each dim its own loop"
             )
 
 

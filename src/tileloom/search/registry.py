@@ -22,6 +22,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "dmazerunner": from_module("tileloom.search.dmazerunner.mapper:DmazerunnerMapper"),
         "bottom_up": from_module("tileloom.search.mappers.neurospector:BottomUpMapper"),
         "brute_force": from_module("tileloom.search.mappers.neurospector:BruteForceMapper"),
+        "template": from_module("tileloom.search.mappers.template:TemplateMapper"),
     },
     about={
         "optimal": "branch and bound over the whole space; proves its answer optimal (default)",
@@ -31,6 +32,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "dmazerunner": "proven best of all factor splits that fit and orders that differ in reuse (model dmazerunner)",
         "bottom_up": "NeuroSpector's: level by level from DRAM inwards, two candidates a level",
         "brute_force": "NeuroSpector's: every scheduling table of a tiny layer",
+        "template": "a fixed dataflow (kcp_ws, rs, ...) with the best places for its tiles",
     },
 )
 
@@ -74,6 +76,8 @@ def _fault(mapper: str, option: str, value: object, kind: str) -> str | None:
         fits, expected = number and isinstance(value, int), "a whole number, at least 0"
     elif kind.startswith("float"):
         fits, expected = number, "a number, at least 0"
+    elif kind == "str":
+        fits, expected = isinstance(value, str), "a name"
     else:
         # Constraints and models are values of the API; there is no text form to check.
         fits, expected = not isinstance(value, bool | int | float | str), "a value that only the Python API can give"

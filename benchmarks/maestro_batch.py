@@ -1,0 +1,57 @@
+"""How many layers MAESTRO's batch kernel evaluates per CPU second on one core, and how many its clear twin does.
+
+Run: python benchmarks/maestro_batch.py [repetitions]
+The 54 convolutions of ResNet-50 with the kcp_ws template on 256 PEs, on hardware that differs from row to row. CPU time
+of the process after compilation, best of five; packing is timed apart, because a schedule is packed once.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import process_time
+
+import numpy as np
+
+from tileloom.api import load_network
+from tileloom.architecture.notation.maestro import MaestroHardware
+from tileloom.cost.models.maestro.batch import evaluate_batch, hardware_array, pack
+from tileloom.cost.models.maestro.evaluate import evaluate_layer
+from tileloom.mapping.notation.maestro import DirectiveLayer
+from tileloom.mapping.notation.maestro_problem import layer_of
+from tileloom.mapping.notation.maestro_templates import apply_template
+
+PES = 256
+
+
+def layers() -> list[DirectiveLayer]:
+    network = load_network("resnet50")
+    return [apply_template("kcp_ws", layer_of(layer.problem).layer, PES) for layer in network.layers]
+
+
+def main(repetitions: int = 400) -> list[str]:
+    schedules = layers()
+    started = process_time()
+    packed = pack(schedules)
+    packing = len(schedules) / (process_time() - started)
+    which = np.tile(np.arange(len(packed)), repetitions)
+    chips = [MaestroHardware(num_pes=PES, noc_elements_per_cycle=1 + i % 64) for i in range(len(which))]
+    hardware = hardware_array(chips)
+    evaluate_batch(packed, which[:8], hardware[:8])
+    best = float("inf")
+    for _ in range(5):
+        started = process_time()
+        evaluate_batch(packed, which, hardware)
+        best = min(best, process_time() - started)
+    started = process_time()
+    for layer, chip in zip(schedules, chips):
+        evaluate_layer(layer, chip)
+    slow = len(schedules) / (process_time() - started)
+    fast = len(which) / best
+    return [
+        f"maestro batch kernel: {fast:,.0f} layers per CPU second, {fast / slow:,.0f}x its clear twin ({slow:,.0f})",
+        f"packing: {packing:,.0f} schedules per CPU second",
+    ]
+
+
+if __name__ == "__main__":
+    print("\n".join(main(*(int(a) for a in sys.argv[1:]))))

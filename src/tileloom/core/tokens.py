@@ -1,0 +1,57 @@
+"""Splits a text into tokens that remember their lines, for small line-based notations. Knows no grammar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tileloom.core.errors import InputError
+
+MAX_BYTES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of the text and its line, counted from 1."""
+
+    text: str
+    line: int
+
+
+def tokenize(text: str, separators: str, comment: str) -> tuple[Token, ...]:
+    """Words between `separators` (dropped); a word that starts with `comment` ends its line. Any line ending is taken.
+
+    >>> [t.text for t in tokenize("a: b // rest", ": ", "//")]
+    ['a', 'b']
+    """
+    table = str.maketrans(dict.fromkeys(separators, " "))
+    found: list[Token] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        for word in line.rstrip("\r").translate(table).split(" "):
+            if word.startswith(comment):
+                break
+            if word:
+                found.append(Token(word, number))
+    return tuple(found)
+
+
+def leading_integer(text: str) -> int:
+    """The digits a word starts with as a number, 0 without any (what C's atoi gives).
+
+    >>> leading_integer("12x"), leading_integer("x")
+    (12, 0)
+    """
+    digits = len(text) - len(text.lstrip("0123456789"))
+    return int(text[:digits][:19] or "0")
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file with its line endings. Raises InputError when it is missing, too long or no text."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: {path.stat().st_size} bytes; at most {MAX_BYTES} are read", file=str(path))
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", file=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is no UTF-8 text (byte {error.start})", file=str(path)) from None

@@ -1,0 +1,132 @@
+"""MAESTRO's directives in corrected mode: its hardware and constants, with every transfer counted as it happens.
+
+The directives become loops (mapping/notation/maestro_tree.py), the hardware an architecture with one axis per level, and
+the tree is counted exactly (cost/counts.py). docs/maestro.md lists what differs from the faithful model, and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory, Node, Port
+from tileloom.architecture.notation.maestro import UNLIMITED, MaestroHardware
+from tileloom.core.errors import IllegalMappingError, UnsupportedError
+from tileloom.cost.base import Cost
+from tileloom.cost.models.maestro.layer import complete, coupling_of, where
+from tileloom.cost.models.maestro.model import MaestroModel, with_wait
+from tileloom.cost.models.maestro.refusal import RefusedError
+from tileloom.cost.models.maestro.technology import RELEASED, Technology
+from tileloom.mapping.legality import check_mapping
+from tileloom.mapping.normalise import hoist
+from tileloom.mapping.notation.maestro import DirectiveLayer
+from tileloom.mapping.notation.maestro_problem import layer_of
+from tileloom.mapping.notation.maestro_tree import AxisPlace, levels_of, loops_of
+from tileloom.mapping.tree import Compute as Leaf
+from tileloom.mapping.tree import Hold, MappingTree, TreeNode
+from tileloom.workload.layers import conv2d, depthwise, gemm
+from tileloom.workload.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A layer as problem, architecture and mapping, its cost, and what the tree does otherwise than the directives."""
+
+    problem: Problem
+    architecture: Architecture
+    mapping: MappingTree
+    cost: Cost
+    losses: tuple[str, ...]
+
+
+def problem_of(layer: DirectiveLayer) -> Problem:
+    """The problem a layer means: strides and groups as they are, rows and columns without any that no output needs.
+
+    Raises UnsupportedError for TRCONV, whose inner stride the format does not hold.
+    """
+    sizes, name = layer.sizes, layer.name
+    if layer.operator == "GEMM":
+        return gemm(name, M=sizes["M"], N=sizes["N"], K=sizes["K"])
+    if layer.operator == "TRCONV":
+        raise UnsupportedError(
+            f"{where(layer)}: MAESTRO's format has no stride for TRCONV; give the layer as a problem"
+        )
+    done = complete(layer, coupling_of(layer.operator, "N" in sizes))
+    e, stride = done.extents, (done.strides["Y"], done.strides["X"])
+    window = {"H": e["Y"], "W": e["X"], "R": e["R"], "S": e["S"]}
+    batch = sizes.get("N", 1)
+    if layer.operator == "DSCONV":
+        return depthwise(name, channels=e["C"], N=batch, stride=stride, **window)
+    return conv2d(name, N=batch, G=e.get("G", 1), K=e["K"], C=e["C"], stride=stride, **window)
+
+
+def evaluate_corrected(
+    layer: DirectiveLayer, hardware: MaestroHardware, technology: Technology = RELEASED
+) -> Corrected:
+    """One layer with its dataflow. Energy in pJ of L2, L1 and multiplications; off-chip transfers cost time only.
+
+    Raises RefusedError for clusters that exceed the PEs, UnsupportedError for directives that are no loops, and
+    IllegalMappingError where a tile exceeds its buffer.
+    """
+    problem = problem_of(layer)
+    levels = levels_of(layer)
+    product = 1
+    for _, size in levels[1:]:
+        product *= size
+    if layer.dataflow is None or product > hardware.num_pes:
+        raise RefusedError(
+            "enough PEs", f"{where(layer)}: {product} PEs in clusters, {hardware.num_pes} there are", "undefined"
+        )
+    units = (hardware.num_pes // product, *(size for _, size in levels[1:]))
+    places = [(AxisPlace(f"level{j}", "U", size),) for j, size in enumerate(units)]
+    nest = loops_of(problem, layer_of(problem), layer, places)
+    architecture = architecture_of(hardware, units, technology)
+    names = tuple(t.name for t in problem.tensors)
+    first = next((i for i, loop in enumerate(nest.loops) if loop.spatial), nest.named)
+    nodes: tuple[TreeNode, ...] = (
+        Hold(names, "offchip"),
+        *nest.loops[:first],
+        Hold(names, "L2"),
+        *nest.loops[first : nest.named],
+        Hold(names, "L1"),
+        *nest.loops[nest.named :],
+        Leaf("MAC"),
+    )
+    mapping = hoist(MappingTree(nodes), problem)
+    faults = [d for d in check_mapping(problem, architecture, mapping) if d.severity == "error"]
+    if faults:
+        raise IllegalMappingError(faults)
+    cost = MaestroModel().evaluate(problem, architecture, mapping)
+    latency = max(hardware.noc_latency_cycles - 1, 0)
+    return Corrected(
+        problem, architecture, mapping, with_wait(cost, "network latency", latency * len(units)), nest.losses
+    )
+
+
+def architecture_of(
+    hardware: MaestroHardware, units: tuple[int, ...], technology: Technology = RELEASED
+) -> Architecture:
+    """MAESTRO's machine: off-chip memory, double-buffered L2 and L1, one axis of units per level, multicasting."""
+    mac_pj = technology.mac_nj * 1000
+    noc, offchip = hardware.noc_elements_per_cycle, hardware.offchip_elements_per_cycle
+
+    def port(energy: float, elements: float = float("inf")) -> Port:
+        return Port(energy_pj=energy, width_bits=8, accesses_per_cycle=elements)
+
+    def memory(name: str, size: int, energy: float, elements: float = float("inf")) -> Memory:
+        return Memory(
+            name=name,
+            capacity_bits=None if size == UNLIMITED else size * 8,
+            read=port(energy, elements),
+            write=port(energy, elements),
+            ports="separate",
+            buffers=1 if size == UNLIMITED else 2,
+        )
+
+    l2, l1 = technology.l2_per_mac * mac_pj, technology.l1_per_mac * mac_pj
+    nodes: list[Node] = [memory("offchip", UNLIMITED, 0.0, offchip), memory("L2", hardware.l2_bytes, l2, noc)]
+    nodes += [Fanout(name=f"level{j}", axes=(FanoutAxis(name="U", size=size),)) for j, size in enumerate(units)]
+    nodes += [
+        memory("L1", hardware.l1_bytes, l1),
+        Compute(name="MAC", energy_pj=mac_pj, ops_per_cycle=hardware.simd_lanes),
+    ]
+    return Architecture("MAESTRO's machine", tuple(nodes), source=technology.source)

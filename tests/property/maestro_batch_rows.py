@@ -1,0 +1,82 @@
+"""Compares the batch with the clear model over reference schedules; prints the rows that were compared.
+
+Run as a script by test_maestro_batch.py, with the kernel interpreted instead of compiled.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tileloom.architecture.notation.maestro import MaestroHardware
+from tileloom.core.errors import InputError
+from tileloom.cost.models.maestro.batch import COLUMNS, STATUS, evaluate_batch, hardware_array, pack
+from tileloom.cost.models.maestro.evaluate import evaluate_layer
+from tileloom.cost.models.maestro.refusal import RefusedError
+from tileloom.mapping.notation.maestro import DirectiveLayer
+from tileloom.mapping.notation.maestro_reader import parse_mapping
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "maestro"
+CHIPS = (
+    MaestroHardware(num_pes=256, noc_elements_per_cycle=1000, offchip_elements_per_cycle=50),
+    MaestroHardware(
+        num_pes=40, simd_lanes=4, noc_elements_per_cycle=3, noc_latency_cycles=6, offchip_elements_per_cycle=20
+    ),
+    MaestroHardware(num_pes=168, noc_elements_per_cycle=7, innermost_noc_only=True),
+)
+_RULES = {"work in every cluster": 1, "steps bring something": 2, "enough PEs": 3}
+
+
+def schedules() -> list[DirectiveLayer]:
+    texts = (REFERENCE / "synthetic_mappings.txt").read_text().split("// ==== ")[1:]
+    texts = [t.split("\n", 1)[1] for t in texts] + [p.read_text() for p in sorted((REFERENCE / "mapping").glob("*.m"))]
+    found = []
+    for text in texts:
+        for layer in parse_mapping(text).layers[:2]:
+            try:
+                pack([layer])
+            except InputError:
+                continue
+            found.append(layer)
+    return found
+
+
+def expected(layer: DirectiveLayer, chip: MaestroHardware) -> list[float]:
+    try:
+        record = evaluate_layer(layer, chip).record
+    except RefusedError as error:
+        return [_RULES[error.rule]]
+    top, inner = record.top, record.inner
+    kinds = (top.up_bytes, inner.down_bytes, top.up_read, top.up_write, top.down_read, top.down_write)
+    row: list[float] = [0, top.runtime_cycles, top.macs, top.steps, *(v for kind in kinds for v in kind.values())]
+    row += [top.peak_elements_per_cycle, top.offchip_elements_per_cycle]
+    if top.steps:
+        row += [x for d in (top.ingress_delay, top.egress_delay, top.compute_delay) for x in (d.min, d.max, d.avg)]
+    return row
+
+
+def compare() -> int:
+    layers = schedules()
+    packed = pack(layers)
+    which = np.repeat(np.arange(len(layers)), len(CHIPS))
+    chips = list(CHIPS) * len(layers)
+    result = evaluate_batch(packed, which, hardware_array(chips))
+    statuses = set()
+    for i, (s, chip) in enumerate(zip(which, chips)):
+        row = expected(layers[s], chip)
+        got = result.ints[i, : len(row)].tolist()
+        assert got == row, [(COLUMNS[k], a, b) for k, (a, b) in enumerate(zip(row, got)) if a != b]
+        statuses.add(STATUS[got[0]])
+        if got[0] == 0:
+            top = evaluate_layer(layers[s], chip).record.top
+            reals = (top.active, top.intensity, top.avg_elements_per_cycle)
+            if top.steps:
+                np.testing.assert_allclose(result.reals[i], reals, rtol=1e-12)
+    assert statuses == set(STATUS), statuses
+    return len(which)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{compare()}\n")
