@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from report_cases import CHIP, LAYERS, answer, conv, mapping_for, network_result
 
+from report_cases import CHIP, LAYERS, answer, conv, mapping_for, network_result
 from tileloom.core.errors import InputError
 from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
-from onnx_models import model, run, saved
 
+from onnx_models import model, run, saved
 from tileloom.workload.frontends.onnx import read_onnx
 
 CONV = {"kernel_shape": [3, 3]}

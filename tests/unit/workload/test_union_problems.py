@@ -5,8 +5,8 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from onnx_models import saved, stored_shape
 
+from onnx_models import saved, stored_shape
 from tileloom.workload.frontends.einsum import parse_einsum
 from tileloom.workload.frontends.onnx import read_onnx
 

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from onnx_models import saved
 
+from onnx_models import saved
 from tileloom.core.errors import InputError
 from tileloom.workload.load import import_report, load_network, load_problem
 
