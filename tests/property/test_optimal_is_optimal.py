@@ -193,3 +193,15 @@ def test_equal_searches_give_equal_mappings() -> None:
     first, second = (OptimalMapper().search(problem, chip, "edp") for _ in range(2))
     assert first.mapping == second.mapping
     assert replace(first, seconds=0.0) == replace(second, seconds=0.0)
+
+
+@pytest.mark.parametrize("name", ["matmul, one buffer", "stacked buffers, matmul", "chips", "weights in the array"])
+def test_ties_go_to_the_other_objective(name: str) -> None:
+    problem, chip = CASES[name]
+    front = [(c.energy_pj, c.cycles) for _, c in OptimalMapper(pareto=True).search(problem, chip, "edp").front]
+    least_energy = OptimalMapper().search(problem, chip, "energy").cost
+    fastest = OptimalMapper().search(problem, chip, "latency").cost
+    assert least_energy is not None
+    assert fastest is not None
+    assert (least_energy.energy_pj, least_energy.cycles) == pytest.approx(front[0], rel=1e-9)
+    assert (fastest.energy_pj, fastest.cycles) == pytest.approx(front[-1], rel=1e-9)

@@ -6,7 +6,7 @@ the `loopnest` model on the mapping it returns, which is checked to be what the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf, isclose
 from time import perf_counter
 from typing import ClassVar
@@ -82,6 +82,7 @@ class _Job:
     objective: Objective
     layout: Layout
     lower: dict[int, float]
+    alike: dict[object, list[Template]] = field(default_factory=dict)
     templates_listed: int = 0
     space_size: int = 0
     options_before: int = 0
@@ -89,17 +90,18 @@ class _Job:
 
     def prepare(self, *, energy: bool, time: bool, code: int) -> list[Prepared]:
         """All templates of the space, mirror images left out."""
-        seen: set[object] = set()
+        self.alike = {}
         found = []
         for template in templates(self.setting):
             self.templates_listed += template.images
             self.templates_equal += template.images - 1
             self.space_size += template.images * _chains(self.setting, template.allowed)
             compiled = self.compile(template, energy=energy, time=time)
-            if compiled.key in seen:
+            alike = self.alike.setdefault(compiled.key, [])
+            alike.append(template)
+            if len(alike) > 1:
                 self.templates_equal += 1
                 continue
-            seen.add(compiled.key)
             prepared = prepare(compiled, code, remainders=self.options.remainders)
             self.options_before += len(prepared.table)
             found.append(prepared)
@@ -122,12 +124,15 @@ class _Job:
         """Search again for the other objective among mappings that reach the optimum of the first."""
         other = ENERGY if code == LATENCY else LATENCY
         within = first.value * (1 + TIE)
-        # Every node needs both objectives now, so what can reach the optimum is compiled again as for EDP.
-        tied = [
-            prepare(self.compile(p.compiled.template, energy=True, time=True), EDP, remainders=self.options.remainders)
-            for p in found
-            if root_value(p, code) <= within
-        ]
+        # Every node needs both objectives now, so what can reach the optimum is compiled again as for EDP; templates
+        # that were alike in the first objective need not be so in the other.
+        again: dict[object, Compiled] = {}
+        for p in found:
+            if root_value(p, code) <= within:
+                for template in self.alike[p.compiled.key]:
+                    compiled = self.compile(template, energy=True, time=True)
+                    again.setdefault(compiled.key, compiled)
+        tied = [prepare(compiled, EDP, remainders=self.options.remainders) for compiled in again.values()]
         second = run_scalar(
             tied,
             other,
