@@ -25,8 +25,8 @@ from tileloom.search.optimal.compile import Layout, compile_template
 from tileloom.search.optimal.explain import explain, why_infeasible
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.search.optimal.options import count_chains
-from tileloom.search.optimal.prepare import Prepared, prepare
-from tileloom.search.optimal.run import CODES, Outcome, root_value, run_front, run_scalar
+from tileloom.search.optimal.prepare import Prepared, may_reach, prepare
+from tileloom.search.optimal.run import CODES, Outcome, run_front, run_scalar
 from tileloom.search.optimal.space import Setting, Template, required_use, setting_of, templates
 from tileloom.workload.problem import Problem
 
@@ -128,7 +128,8 @@ class _Job:
         # that were alike in the first objective need not be so in the other.
         again: dict[object, Compiled] = {}
         for p in found:
-            if root_value(p, code) <= within:
+            # A little above: bounds are summed in another order than costs.
+            if may_reach(p, code, within * (1 + TIE)):
                 for template in self.alike[p.compiled.key]:
                     compiled = self.compile(template, energy=True, time=True)
                     again.setdefault(compiled.key, compiled)

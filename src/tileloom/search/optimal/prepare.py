@@ -60,11 +60,8 @@ class Narrowed:
     rows: Ints
 
 
-def narrow(prepared: Prepared, goal: Goal, best: float, counts: Ints) -> tuple[Narrowed | None, float]:
-    """Filter by bounds and limits first, then by dominance (which is dearer); (None, least bound cut) if nothing is left.
-
-    counts   the search's counters, updated
-    """
+def _survivors(prepared: Prepared, goal: Goal, best: float, counts: Ints) -> tuple[list[Ints], float]:
+    """Rows per group that bounds and limits leave (no groups at all when nothing is left), and the least bound cut."""
     rows = np.arange(len(prepared.table), dtype=np.int64)
     groups = len(prepared.starts) - 1
     alive = np.diff(prepared.starts)
@@ -73,16 +70,32 @@ def narrow(prepared: Prepared, goal: Goal, best: float, counts: Ints) -> tuple[N
         np.empty(len(rows)), prepared.cost, prepared.limits, goal, best, NO_POINTS, 0, counts,
     )  # fmt: skip
     if not possible:
-        return None, float(cut)
-    kept = [rows[begin : begin + count] for begin, count in zip(prepared.starts, alive)]
-    if sum(alive) < PARETO_AT_MOST:
+        return [], float(cut)
+    return [rows[begin : begin + count] for begin, count in zip(prepared.starts, alive)], float(cut)
+
+
+def may_reach(prepared: Prepared, objective: int, value: float) -> bool:
+    """False when bounds show that no mapping of the template comes below `value`."""
+    rows, _ = _survivors(prepared, Goal(objective), value, np.zeros(5, dtype=np.int64))
+    return bool(rows)
+
+
+def narrow(prepared: Prepared, goal: Goal, best: float, counts: Ints) -> tuple[Narrowed | None, float]:
+    """Filter by bounds and limits first, then by dominance (which is dearer); (None, least bound cut) if nothing is left.
+
+    counts   the search's counters, updated
+    """
+    kept, cut = _survivors(prepared, goal, best, counts)
+    if not kept:
+        return None, cut
+    if sum(len(k) for k in kept) < PARETO_AT_MOST:
         kept = [
             own[pareto(prepared.table[own][:, columns], equal)]
             for own, (columns, equal) in zip(kept, prepared.distinct)
         ]
     chosen = np.concatenate(kept)
     narrowed = Narrowed(np.ascontiguousarray(prepared.table[chosen]), ranges([len(k) for k in kept]), chosen)
-    return narrowed, float(cut)
+    return narrowed, cut
 
 
 def prepare(compiled: Compiled, objective: int, *, remainders: int = 0) -> Prepared:
