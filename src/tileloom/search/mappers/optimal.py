@@ -122,6 +122,9 @@ class _Job:
 
     def _broken_tie(self, found: list[Prepared], first: Outcome, code: int) -> Outcome:
         """Search again for the other objective among mappings that reach the optimum of the first."""
+        if first.prepared is None or first.rows is None:
+            return first
+        _, found_cost = self.mapping(first.prepared, first.rows)
         other = ENERGY if code == LATENCY else LATENCY
         within = first.value * (1 + TIE)
         # Every node needs both objectives now, so what can reach the optimum is compiled again as for EDP; templates
@@ -139,6 +142,7 @@ class _Job:
             other,
             energy_limit=inf if code == LATENCY else within,
             cycle_limit=within if code == LATENCY else inf,
+            incumbent=found_cost.energy_pj if code == LATENCY else found_cost.cycles,
         )
         if second.prepared is None:
             return first

@@ -89,7 +89,7 @@ def _search(
         extents = tuple(e // int(c) for e, c in zip(layer.dims, c_tile))
         lists = [divisors(e) for e in extents]
         sizes = np.array([len(x) for x in lists], np.int64)
-        table = np.ones((8, sizes.max()), np.int64)
+        table = np.ones((8, np.max(sizes)), np.int64)
         for d, x in enumerate(lists):
             table[d, : len(x)] = x
         steps = np.array([int(np.prod(sizes[d + 1 :])) for d in range(8)], np.int64)

@@ -57,10 +57,11 @@ def run_scalar(
     node_limit: int = 0,
     energy_limit: float = inf,
     cycle_limit: float = inf,
+    incumbent: float = inf,
 ) -> Outcome:
-    """Least energy, latency or EDP over the templates, among mappings within the limits."""
+    """Least energy, latency or EDP over the templates, among mappings within the limits and below `incumbent`."""
     order = sorted(range(len(templates)), key=lambda i: root_value(templates[i], objective))
-    best, winner, rows, cut, templates_cut, options_left = inf, None, None, inf, 0, 0
+    best, winner, rows, cut, templates_cut, options_left = incumbent, None, None, inf, 0, 0
     counts = np.zeros(5, dtype=np.int64)
     archive, owners = np.empty((0, 2)), np.empty((0, 0), dtype=np.int64)
     for position, i in enumerate(order):

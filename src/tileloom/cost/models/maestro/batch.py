@@ -152,8 +152,8 @@ def evaluate_batch(packed: Packed, schedule: Ints, hardware: Ints) -> BatchResul
     schedule, hardware = np.ascontiguousarray(schedule, np.int64), np.ascontiguousarray(hardware, np.int64)
     if hardware.shape != (schedule.size, 6):
         raise InputError(f"hardware has shape {hardware.shape}; expected ({schedule.size}, 6), one row per schedule")
-    if schedule.size and not 0 <= int(schedule.min()) <= int(schedule.max()) < len(packed):
-        raise InputError(f"schedule indices run from {schedule.min()} to {schedule.max()}; there are {len(packed)}")
+    if schedule.size and not 0 <= int(np.min(schedule)) <= int(np.max(schedule)) < len(packed):
+        raise InputError(f"schedule indices run from {np.min(schedule)} to {np.max(schedule)}; there are {len(packed)}")
     ints = np.empty((schedule.size, kernel.INTS), np.int64)
     reals = np.empty((schedule.size, kernel.FLOATS), np.float64)
     kernel.evaluate(packed.arrays, schedule, hardware, ints, reals)
