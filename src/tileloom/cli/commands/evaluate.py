@@ -10,6 +10,7 @@ def command(
     problem: o.ProblemSource,
     arch: o.Arch,
     model: o.Model = "loopnest",
+    model_option: o.ModelOption = None,
     size: o.Size = None,
     bind: o.Bind = None,
     bits: o.Bits = None,
@@ -23,9 +24,9 @@ def command(
     from tileloom.explore.record import cost_record
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    tree = o.read_mapping(mapping, work)
+    tree = o.read_mapping(mapping, work, chip)
     with o.naming(mapping):
-        cost = api.evaluate(work, chip, tree, model)
+        cost = api.evaluate(work, chip, tree, o.model_spec(model, model_option))
     if json:
         emit_json({"problem": work.name, "architecture": chip.name, **cost_record(cost)})
     else:
