@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 from tileloom import __version__
-from tileloom.cli.commands import check, compare, conform, doctor, evaluate, imports, listing, map, report, studies
+from tileloom.cli.commands import (
+    check,
+    codesign,
+    compare,
+    conform,
+    doctor,
+    evaluate,
+    imports,
+    listing,
+    map,
+    report,
+    studies,
+)
 from tileloom.core.errors import TileloomError
 
 USER_ERROR = 2
@@ -36,6 +48,7 @@ app.command("compare")(compare.command)
 app.command("import")(imports.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
+app.command("codesign")(codesign.command)
 app.command("conform")(conform.command)
 app.add_typer(studies.app, name="study")
 app.command("doctor")(doctor.command)

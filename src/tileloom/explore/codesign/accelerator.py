@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import product
 from math import prod
@@ -89,7 +89,7 @@ def read_hardware_table(path: str | Path) -> dict[str, MaestroHardware]:
         if name in found:
             problems.append(f"{path}:{line}: hw_id '{name}' occurs a second time")
         try:
-            found[name] = MaestroHardware(**{field: int(row[key] or "") for key, field in _FIELDS.items()})
+            found[name] = replace(MaestroHardware(num_pes=1), **{f: int(row[k] or "") for k, f in _FIELDS.items()})  # type: ignore[arg-type]
         except ValueError:
             wrong = [f"{key} '{row[key]}'" for key in _FIELDS if not (row[key] or "").strip().isdigit()]
             problems.append(f"{path}:{line}: not a whole number: {', '.join(wrong)}")

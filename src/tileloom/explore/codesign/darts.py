@@ -89,7 +89,9 @@ def _cell(
     inside = _halved(last.rows) if reduction else last.rows
     for source, operation in edges:
         outer = source < 2
-        yield from _operation(OPERATIONS[operation], width, last.rows if outer else inside, 2 if reduction and outer else 1)
+        yield from _operation(
+            OPERATIONS[operation], width, last.rows if outer else inside, 2 if reduction and outer else 1
+        )
 
 
 def _operation(name: str, width: int, rows: int, stride: int) -> Iterator[ConvLayer]:

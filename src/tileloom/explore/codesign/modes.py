@@ -94,11 +94,11 @@ class Game:
 
     @property
     def networks(self) -> int:
-        return self.costs.cycles.shape[1]
+        return int(self.costs.cycles.shape[1])
 
     @property
     def accelerators(self) -> int:
-        return self.costs.cycles.shape[0]
+        return int(self.costs.cycles.shape[0])
 
     def order(self) -> Ints:
         """All pairs h * A + a, best first."""
@@ -131,23 +131,32 @@ class Game:
         self, limits: Limits, networks: Iterable[int] | None = None, accelerators: Iterable[int] | None = None
     ) -> Pair | None:
         """The best pair that keeps the limits, among all or some networks and accelerators."""
-        fine = self.feasible(limits)
-        for axis, chosen in ((1, networks), (0, accelerators)):
-            if chosen is not None:
-                mask = np.zeros(fine.shape[axis], np.bool_)
-                mask[list(chosen)] = True
-                fine &= mask[None, :] if axis else mask[:, None]
+        fine = self.feasible(limits) & self._among(networks, accelerators)
         ranked = fine.ravel()[self.order()]
         first = int(np.argmax(ranked)) if ranked.size else 0
         return self.pair(self.order()[first]) if ranked.size and ranked[first] else None
 
-    def nearest(self, limits: Limits) -> tuple[Pair | None, float]:
+    def _among(self, networks: Iterable[int] | None, accelerators: Iterable[int] | None) -> npt.NDArray[np.bool_]:
+        mask = np.ones(self.costs.cycles.shape, np.bool_)
+        for axis, chosen in ((1, networks), (0, accelerators)):
+            if chosen is not None:
+                inside = np.zeros(mask.shape[axis], np.bool_)
+                inside[list(chosen)] = True
+                mask &= inside[None, :] if axis else inside[:, None]
+        return mask
+
+    def nearest(
+        self, limits: Limits, networks: Iterable[int] | None = None, accelerators: Iterable[int] | None = None
+    ) -> tuple[Pair | None, float]:
         """The pair whose worst breach of a limit is least, and that breach as value / limit."""
-        excess = np.maximum(_ratio(self.costs.cycles, limits.latency_cycles), _ratio(self.costs.energy_nj, limits.energy_nj))
+        excess = np.maximum(
+            _ratio(self.costs.cycles, limits.latency_cycles), _ratio(self.costs.energy_nj, limits.energy_nj)
+        )
         chip = np.maximum(_ratio(self.costs.area_um2, limits.area_um2), _ratio(self.costs.power_mw, limits.power_mw))
         excess = np.maximum(excess, np.nan_to_num(chip, nan=inf if _chip_limited(limits) else 0.0)[:, None])
         if limits.accuracy > 0:
             excess = np.maximum(excess, (limits.accuracy / np.maximum(self.accuracy, 1e-300))[None, :])
+        excess = np.where(self._among(networks, accelerators), excess, inf)
         ranked = excess.ravel()[self.order()]
         if not ranked.size:
             return None, inf
@@ -229,7 +238,7 @@ def semi(game: Game, limits: Limits, proxies: Sequence[int], chosen: Sequence[in
     """Stage 1: networks worth taking on the proxies (`chosen`; None: their fronts). Stage 2: those on every accelerator."""
     kept = proxy_set(game, proxies) if chosen is None else tuple(chosen)
     best = game.best(limits, networks=kept)
-    nearest, excess = (None, 1.0) if best else game.nearest(limits)
+    nearest, excess = (None, 1.0) if best else game.nearest(limits, networks=kept)
     return Choice("semi", best, semi_evaluations(game, proxies, len(kept)), nearest, excess)
 
 
@@ -239,12 +248,12 @@ def semi_evaluations(game: Game, proxies: Sequence[int], kept: int) -> int:
     return game.networks * used + kept * (game.accelerators - used)
 
 
-def semi_certified(game: Game, limits: Limits, proxies: Sequence[int]) -> Choice:
+def semi_certified(game: Game, limits: Limits, proxies: Sequence[int], chosen: Sequence[int] | None = None) -> Choice:
     """The semi-decoupled answer, proven or repaired: networks outside the set that could be better are tried, best first.
 
     Needs costs of every network (sums over distinct layers); the result equals the coupled optimum.
     """
-    kept = proxy_set(game, proxies)
+    kept = proxy_set(game, proxies) if chosen is None else tuple(chosen)
     found = semi(game, limits, proxies, kept)
     rest = np.setdiff1d(np.arange(game.networks), kept)
     if game.goal == "accuracy" and found.best is not None:
@@ -262,7 +271,8 @@ def semi_certified(game: Game, limits: Limits, proxies: Sequence[int]) -> Choice
     value = _value(game, best)
     certificate = Certificate(value, len(rest) - tried, tried, best != found.best)
     evaluations = found.evaluations + tried * game.accelerators
-    return Choice("semi-certified", best, evaluations, found.nearest, found.excess, certificate)
+    nearest, excess = (None, 1.0) if best else game.nearest(limits)
+    return Choice("semi-certified", best, evaluations, nearest, excess, certificate)
 
 
 def _rank(game: Game, pair: Pair) -> tuple[float, ...]:
@@ -285,14 +295,22 @@ def decoupled_architecture_first(game: Game, limits: Limits, macs: Ints, budget:
     if not allowed.size:
         return Choice("decoupled-arch", None, 0)
     a = int(max(allowed, key=lambda n: (game.accuracy[n], -macs[n], -n)))
-    return _decoupled("decoupled-arch", game, limits, game.best(limits, networks=(a,)), game.accelerators)
+    return _decoupled("decoupled-arch", game, limits, [a], None, game.accelerators)
 
 
 def decoupled_hardware_first(game: Game, limits: Limits, accelerator: int) -> Choice:
     """A fixed accelerator, then the best network on it."""
-    return _decoupled("decoupled-hw", game, limits, game.best(limits, accelerators=(accelerator,)), game.networks)
+    return _decoupled("decoupled-hw", game, limits, None, [accelerator], game.networks)
 
 
-def _decoupled(mode: Mode, game: Game, limits: Limits, best: Pair | None, evaluations: int) -> Choice:
-    nearest, excess = (None, 1.0) if best else game.nearest(limits)
+def _decoupled(
+    mode: Mode,
+    game: Game,
+    limits: Limits,
+    networks: Sequence[int] | None,
+    accelerators: Sequence[int] | None,
+    evaluations: int,
+) -> Choice:
+    best = game.best(limits, networks, accelerators)
+    nearest, excess = (None, 1.0) if best else game.nearest(limits, networks, accelerators)
     return Choice(mode, best, evaluations, nearest, excess)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ ZOO = Path(__file__).with_name("zoo.yaml")
 class Space(Protocol):
     """A numbered set of networks. Plug-ins register a function without arguments that returns one."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def __len__(self) -> int: ...
 
@@ -135,8 +137,7 @@ def select(space: Space, numbers: Sequence[int] | None) -> tuple[int, ...]:
         return tuple(range(len(space)))
     wrong = [n for n in numbers if not 0 <= n < len(space)]
     problems = [f"space '{space.name}' has no network {n}; numbers run from 0 to {len(space) - 1}" for n in wrong[:5]]
-    seen: set[int] = set()
-    repeated = sorted({n for n in numbers if n in seen or seen.add(n)})
+    repeated = sorted(n for n, times in Counter(numbers).items() if times > 1)
     problems += [f"network {n} of space '{space.name}' is chosen more than once" for n in repeated[:5]]
     if problems:
         raise InputError(problems)

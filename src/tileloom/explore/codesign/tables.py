@@ -76,9 +76,7 @@ class Networks:
         return np.array(list(place), np.int64).reshape(-1, 2), table
 
 
-def collect(
-    space: str, numbers: Sequence[int], labels: Sequence[str], layers: Sequence[Sequence[Unit]]
-) -> Networks:
+def collect(space: str, numbers: Sequence[int], labels: Sequence[str], layers: Sequence[Sequence[Unit]]) -> Networks:
     """Networks from their layers. Raises InputError for a network without layers."""
     empty = [label for label, found in zip(labels, layers) if not found]
     if empty:
@@ -212,7 +210,9 @@ def directive_costs(
     kept: list[DirectiveAccelerator] = []
     refused: list[Refused] = []
     for accelerator in accelerators:
-        wrong = [r for r in (schedules[d, accelerator.hardware.num_pes] for d in accelerator.dataflows) if isinstance(r, str)]
+        wrong = [
+            r for r in (schedules[d, accelerator.hardware.num_pes] for d in accelerator.dataflows) if isinstance(r, str)
+        ]
         # A flexible chip does without the dataflows it is too small for.
         if wrong and (not accelerator.flexible or len(wrong) == len(accelerator.flexible)):
             refused.append(Refused(accelerator.label, wrong[0]))
@@ -239,7 +239,9 @@ def _schedules(dataflow: str, units: Sequence[Unit], num_pes: int) -> list[Direc
         return str(error).split("\n")[0]
 
 
-def _row(accelerator: DirectiveAccelerator, schedules: dict[tuple[str, int], list[DirectiveLayer] | str]) -> list[tuple[str, int]]:
+def _row(
+    accelerator: DirectiveAccelerator, schedules: dict[tuple[str, int], list[DirectiveLayer] | str]
+) -> list[tuple[str, int]]:
     keys = [(d, accelerator.hardware.num_pes) for d in accelerator.dataflows]
     return [k for k in keys if not isinstance(schedules[k], str)]
 

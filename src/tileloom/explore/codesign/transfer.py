@@ -80,7 +80,9 @@ def transfer(
 
 def _agree(point: Point) -> bool:
     a, b = point.coupled, point.semi
-    return a is not None and b is not None and (a.accuracy, a.cycles, a.energy_nj) == (b.accuracy, b.cycles, b.energy_nj)
+    return (
+        a is not None and b is not None and (a.accuracy, a.cycles, a.energy_nj) == (b.accuracy, b.cycles, b.energy_nj)
+    )
 
 
 def missed(result: Transfer) -> Iterator[Point]:

@@ -47,7 +47,9 @@ SLACK = 1e-12
 """Limits are quantiles of energies: the last bit of a sum must not decide who keeps one."""
 
 
-def conform_codesign(reference: str | Path, limit: int | None = None, progress: Progress | None = None) -> ConformReport:
+def conform_codesign(
+    reference: str | Path, limit: int | None = None, progress: Progress | None = None
+) -> ConformReport:
     """Recomputes every row of a directory (at most `limit` rows). Raises InputError for a directory without rows."""
     folder = Path(reference)
     items = read_items(folder)[:limit]
@@ -107,14 +109,18 @@ class _Study:
 def _networks(folder: Path, space: str) -> Networks:
     numbers = selected(folder, space)
     if space.startswith("alphanet"):
-        layers = [alphanet.layers(alphanet.configs()[n]) for n in numbers]
+        layers: list[tuple[ConvLayer, ...]] = [alphanet.layers(alphanet.configs()[n]) for n in numbers]
     else:
         small = "16" in space.split("1018")[-1]
         layers = [darts.layers(darts.genotype(n), 16 if small else 32, "aux" in space) for n in numbers]
     found = collect(space, numbers, [str(n) for n in numbers], layers)
-    order = sorted(range(len(found.units)), key=lambda u: tuple("" if v is None else str(v) for v in found.units[u]))
+    order = sorted(range(len(found.units)), key=lambda u: tuple("" if v is None else str(v) for v in tuple(found.units[u])))  # type: ignore[arg-type]
     place = np.argsort(order)
-    return replace(found, units=tuple(found.units[u] for u in order), sequences=tuple(place[s] for s in found.sequences))
+    return replace(
+        found,
+        units=tuple(found.units[u] for u in order),
+        sequences=tuple(place[s].astype(np.int64) for s in found.sequences),
+    )
 
 
 def _summed(networks: Networks, layers: LayerCosts, rule: str) -> NetworkCosts:
@@ -156,7 +162,13 @@ def _darts_row(study: _Study, item: Item) -> Iterator[Check]:
         theirs = tuple((int(a), int(b)) for a, b in row[cell])
         yield _equal("generator", item.name, cell, theirs, getattr(found, cell))
     for size in (32, 16):
-        yield _equal("generator", item.name, f"MACs at {size}", int(row[f"macs_{size}x{size}"]), total_macs(darts.layers(found, size)))
+        yield _equal(
+            "generator",
+            item.name,
+            f"MACs at {size}",
+            int(row[f"macs_{size}x{size}"]),
+            total_macs(darts.layers(found, size)),
+        )
 
 
 def _model_file(study: _Study, item: Item) -> Iterator[Check]:
@@ -176,7 +188,7 @@ def _model_file(study: _Study, item: Item) -> Iterator[Check]:
 def _layer_row(study: _Study, item: Item) -> Iterator[Check]:
     row = item.values
     stride = int(row["stride"]) if row["stride"] else None
-    layer = ConvLayer(row["type"], *(int(row[k]) for k in ("K", "C", "R", "S", "Y", "X")), stride)
+    layer = ConvLayer._make((row["type"], *(int(row[k]) for k in ("K", "C", "R", "S", "Y", "X")), stride))
     chip = study.accelerators[f"{row['dataflow']}@{row['hw_id']}"].hardware
     packed = study.once(
         (layer, row["dataflow"], chip.num_pes),
@@ -208,7 +220,9 @@ def _network_row(study: _Study, item: Item) -> Iterator[Check]:
         place = costs.labels.index(row["label"])
         if energy == "faithful":
             theirs = row["latency_cycles"]
-            yield _equal("network cycles", item.name, "networks", theirs.size, int((theirs == costs.cycles[place]).sum()))
+            yield _equal(
+                "network cycles", item.name, "networks", theirs.size, int((theirs == costs.cycles[place]).sum())
+            )
         yield _closest("network energy", item.name, energy, row[name], costs.energy_nj[place])
 
 
@@ -301,7 +315,9 @@ def _transfer(study: _Study, subset: str, proxy: str) -> Transfer:
             if (p["hw_subset"], p["proxy"]) == (subset, proxy)
         ]
         alone = Game(costs.subset([costs.labels.index(proxy)]), study.accuracy)
-        return transfer(study.once(("game", subset), lambda: Game(target, study.accuracy)), [alone], [proxy], subset, limits)
+        return transfer(
+            study.once(("game", subset), lambda: Game(target, study.accuracy)), [alone], [proxy], subset, limits
+        )
 
     return study.once(("transfer", subset, proxy), make)  # type: ignore[no-any-return]
 
@@ -328,7 +344,9 @@ def _closest(kind: str, row: str, what: str, expected: Any, got: Any) -> Check:
     error = np.abs(got - expected) / np.maximum(np.abs(expected), 1e-300)
     worst = int(np.argmax(error))
     bad = float(error[worst])
-    return Check(kind, row, f"{what} of network {worst}", bad <= TOLERANCE, float(expected[worst]), float(got[worst]), bad)
+    return Check(
+        kind, row, f"{what} of network {worst}", bad <= TOLERANCE, float(expected[worst]), float(got[worst]), bad
+    )
 
 
 _KINDS: dict[str, Callable[[_Study, Item], Iterator[Check]]] = {
