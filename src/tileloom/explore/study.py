@@ -85,7 +85,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Points with labels; both axes may be logarithmic.
+    """Points with labels; both axes may be logarithmic. from_zero: a linear y axis starts at zero.
 
     points  (label, x, y, hover text, emphasised)
     """
@@ -97,6 +97,7 @@ class Points:
     points: tuple[tuple[str, float, float, str, bool], ...]
     log_x: bool = True
     log_y: bool = False
+    from_zero: bool = True
 
 
 Chart = HeatMap | Bars | Points

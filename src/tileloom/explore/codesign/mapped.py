@@ -55,7 +55,7 @@ def mapped_costs(
     nothing = np.zeros(shape)
     return LayerCosts(
         names, names, cycles, energy, nothing, nothing.astype(np.bool_), np.array(areas),
-        np.full(len(kept), np.nan), tuple(refused), len(units) * len(chips),
+        np.full(len(kept), np.nan), tuple(refused), len(units) * len(chips), names,
     )  # fmt: skip
 
 

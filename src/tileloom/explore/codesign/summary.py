@@ -24,7 +24,7 @@ COLUMNS = (
     Column("remark", "certificate, or how far the nearest pair misses the limits"),
 )
 GROUPS = 24
-"""Rows of the correlation map: accelerators are put together by family and then in equal parts."""
+"""Most rows of the correlation map; with more accelerators like ones (same family and PEs) share a row."""
 
 
 def summarise_study(result: CodesignResult) -> StudyResult:
@@ -78,7 +78,11 @@ def _rows(result: CodesignResult) -> Iterator[tuple[Value, ...]]:
 def _headline(result: CodesignResult) -> Iterator[tuple[str, str, str]]:
     found = result.best
     if found.best is not None:
-        yield "best pair", _name(result, found.best), f"{found.mode}, accuracy {found.best.accuracy:.4g}"
+        where = result.costs.labels[found.best.accelerator]
+        network = result.networks.numbers[found.best.network]
+        yield "network", f"{network}", result.networks.labels[found.best.network]
+        yield "accelerator", where, f"chosen by the mode '{found.mode}'"
+        yield "accuracy", f"{found.best.accuracy:.4g}", result.accuracy_source
     else:
         yield "best pair", "none", "nothing keeps the limits"
     total = len(result.networks) * len(result.costs.labels)
@@ -87,10 +91,6 @@ def _headline(result: CodesignResult) -> Iterator[tuple[str, str, str]]:
     for name, found_in in result.summaries:
         if found_in:
             yield f"rank correlation, {name}", f"{found_in[0].least:.3f} least", f"{found_in[0].mean:.3f} on average"
-
-
-def _name(result: CodesignResult, pair: Pair) -> str:
-    return f"{result.networks.labels[pair.network]} on {result.costs.labels[pair.accelerator]}"
 
 
 def _notes(result: CodesignResult) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _charts(result: CodesignResult) -> Iterator[Chart]:
 
 def _map(result: CodesignResult, name: str, matrix: Floats) -> HeatMap:
     """Least correlation between groups of accelerators; with few accelerators a group is one of them."""
-    groups = _groups(result.costs.families, result.costs.labels)
+    groups = _groups(result)
     titles = tuple(title for title, _ in groups)
     values = tuple(tuple(_least(matrix, a, b) for _, b in groups) for _, a in groups)
     return HeatMap(
@@ -163,18 +163,16 @@ def _least(matrix: Floats, a: Sequence[int], b: Sequence[int]) -> float | None:
     return low if low > 0 else None
 
 
-def _groups(families: Sequence[str], labels: Sequence[str]) -> list[tuple[str, list[int]]]:
+def _groups(result: CodesignResult) -> list[tuple[str, list[int]]]:
+    labels = result.costs.labels
     if len(labels) <= GROUPS:
         return [(label, [i]) for i, label in enumerate(labels)]
-    kinds = list(dict.fromkeys(families))
-    parts = max(1, 12 // len(kinds))
-    found = []
-    for kind in kinds:
-        inside = [i for i, f in enumerate(families) if f == kind]
-        for part in np.array_split(np.array(inside), min(parts, len(inside))):
-            ends = [labels[int(i)].split("@")[-1] for i in (part[0], part[-1])]
-            found.append((f"{kind} {ends[0]}-{ends[1]}", [int(i) for i in part]))
-    return found
+    found: dict[str, list[int]] = {}
+    for place, group in enumerate(result.layer_costs.groups):
+        found.setdefault(group, []).append(place)
+    order = list(dict.fromkeys(result.costs.families))
+    family = {group: order.index(result.costs.families[places[0]]) for group, places in found.items()}
+    return sorted(found.items(), key=lambda item: (family[item[0]], len(item[0]), item[0]))[:GROUPS]
 
 
 def _scatter(result: CodesignResult, label: str, name: str, axis: str, values: Floats, best: Pair) -> Points:
@@ -201,4 +199,5 @@ def _scatter(result: CodesignResult, label: str, name: str, axis: str, values: F
         y="accuracy",
         points=points,
         log_x=True,
+        from_zero=False,
     )

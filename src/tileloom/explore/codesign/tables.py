@@ -106,6 +106,7 @@ class LayerCosts:
     area_um2, power_mw [H]; nan where the model has none
     refused            accelerators left out
     evaluations        layer evaluations that were made
+    groups             of the accelerators, for maps: like ones have the same name
     """
 
     labels: tuple[str, ...]
@@ -118,6 +119,7 @@ class LayerCosts:
     power_mw: Floats
     refused: tuple[Refused, ...] = ()
     evaluations: int = 0
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -229,6 +231,7 @@ def directive_costs(
         np.array([c.power_mw for c in chips]),
         tuple(refused),
         sum(len(r) for r in rows) * len(units),
+        tuple(f"{a.family} {a.hardware.num_pes} PEs" for a in kept),
     )
 
 

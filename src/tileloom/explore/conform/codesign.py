@@ -20,7 +20,7 @@ from tileloom.cost.models.maestro.technology import RELEASED
 from tileloom.explore.codesign import alphanet, darts
 from tileloom.explore.codesign.accelerator import DirectiveAccelerator, combine, read_hardware_table, scheduled
 from tileloom.explore.codesign.correlation import spearman
-from tileloom.explore.codesign.layer import ConvLayer, total_macs
+from tileloom.explore.codesign.layer import ConvLayer, Unit, total_macs
 from tileloom.explore.codesign.modes import Game, Limits, Pair, front
 from tileloom.explore.codesign.tables import (
     LayerCosts,
@@ -114,13 +114,17 @@ def _networks(folder: Path, space: str) -> Networks:
         small = "16" in space.split("1018")[-1]
         layers = [darts.layers(darts.genotype(n), 16 if small else 32, "aux" in space) for n in numbers]
     found = collect(space, numbers, [str(n) for n in numbers], layers)
-    order = sorted(range(len(found.units)), key=lambda u: tuple("" if v is None else str(v) for v in tuple(found.units[u])))  # type: ignore[arg-type]
+    order = sorted(range(len(found.units)), key=lambda u: _as_text(found.units[u]))
     place = np.argsort(order)
     return replace(
         found,
         units=tuple(found.units[u] for u in order),
         sequences=tuple(place[s].astype(np.int64) for s in found.sequences),
     )
+
+
+def _as_text(unit: Unit) -> tuple[str, ...]:
+    return tuple("" if v is None else str(v) for v in unit) if isinstance(unit, ConvLayer) else ()
 
 
 def _summed(networks: Networks, layers: LayerCosts, rule: str) -> NetworkCosts:
