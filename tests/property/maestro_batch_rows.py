@@ -74,7 +74,7 @@ def compare() -> int:
             reals = (top.active, top.intensity, top.avg_elements_per_cycle)
             if top.steps:
                 np.testing.assert_allclose(result.reals[i], reals, rtol=1e-12)
-    assert statuses == set(STATUS), statuses
+    assert statuses == set(STATUS[:4]), statuses
     return len(which)
 
 
