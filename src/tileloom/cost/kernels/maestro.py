@@ -44,20 +44,20 @@ from tileloom.cost.kernels.maestro_levels import (
     lay_out,
     plan_levels,
 )
-from tileloom.cost.kernels.maestro_states import FULL, OFFSET, SIZE, SPATIAL, R, S, X, div, edge_units
+from tileloom.cost.kernels.maestro_states import FULL, OFFSET, SIZE, SPATIAL, R, S, X, div, edge_units, inner_kernel
 
 OK, NO_WORK, NOTHING_NEW, FEW_PES, TOO_MANY = 0, 1, 2, 3, 4
 INTS, FLOATS = 34, 3
 OTHER_NOC = 70000
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _delay(elements, bandwidth, latency):
     whole = div(elements, bandwidth)
     return latency + whole + (1 if whole * bandwidth != elements else 0) - 1
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _compute(row, inner, lanes, within):
     """Cycles of the slowest sub-unit; within[code] are the runtimes of the level inside."""
     if inner:
@@ -70,7 +70,7 @@ def _compute(row, inner, lanes, within):
     return compute
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _runtime(rows, inner, lanes, bandwidth, latency, within):
     """Cycles of a level that is not the outermost one."""
     runtime = 0
@@ -88,7 +88,7 @@ def _runtime(rows, inner, lanes, bandwidth, latency, within):
     return runtime
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _product(table, order):
     volume = 1
     for k in range(5):
@@ -98,7 +98,7 @@ def _product(table, order):
     return volume
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _traffic(rows, full, head, extents, order, slide, out, real):
     """Fills the columns that know no time. full: the innermost level's tile, head its cases until the first counted one."""
     out[:] = 0
@@ -137,7 +137,7 @@ def _traffic(rows, full, head, extents, order, slide, out, real):
                 out[12] *= extents[v] + (1 - extents[S if v == X else R] if v >= X else 0)
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _outermost(rows, inner, h, bandwidth, latency, within, out):
     """Fills the columns that know time, on top of those of `_traffic`; returns the status."""
     inputs = out[4] + out[5]
@@ -175,7 +175,7 @@ def _outermost(rows, inner, h, bandwidth, latency, within, out):
     return OK
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _time(levels, h, codes, blocks, rows, runtimes, out):
     """Times one laid-out schedule on one chip, innermost level first."""
     for d in range(levels - 1, 0, -1):
@@ -196,7 +196,7 @@ def _time(levels, h, codes, blocks, rows, runtimes, out):
     return _outermost(block, levels == 1, h, bandwidth, latency, runtimes[min(1, levels - 1)], out)
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _prepare(s, pes, packed, mine, room, rows, traffic, real):
     """Lays out schedule s on that many PEs and fills the columns that know no time; returns the cases, -1 without room."""
     levels, clusters, maps, count, tables, units, extents, outer_extent, order, masks, slide = packed

@@ -6,8 +6,6 @@ original's order: all-first, then from the last states downward.
 
 from __future__ import annotations
 
-from numba import njit
-
 from tileloom.cost.kernels.maestro_states import (
     BIT,
     COUNT,
@@ -26,6 +24,7 @@ from tileloom.cost.kernels.maestro_states import (
     POSITION,
     REDUCED,
     STATE,
+    inner_kernel,
 )
 from tileloom.cost.kernels.maestro_volumes import received, results
 
@@ -44,7 +43,7 @@ NOTHING_NEW = -(2**62)
 """Stands for a volume."""
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _start(code, n, states, lengths, is_spatial, live, product):
     """Sets the product of the directives that stay in one state, and the list of the others; returns cases and live ones."""
     product[:] = 1
@@ -71,7 +70,7 @@ def _start(code, n, states, lengths, is_spatial, live, product):
     return total, at
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _advance(picked, live, lengths, code, many):
     """Next case: the innermost directive takes its next state, those around it when it comes by its first; returns the outermost moved."""
     for k in range(many - 1, -1, -1):
@@ -85,7 +84,7 @@ def _advance(picked, live, lengths, code, many):
     return 0
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _extend(before, after, state, i, is_spatial):
     """Running products with one more directive."""
     after[_OCCURS] = before[_OCCURS] * state[COUNT]
@@ -107,7 +106,7 @@ def _extend(before, after, state, i, is_spatial):
         after[_NEXT + 1] = before[_HELD + 1] * state[NEXT_FILTER]
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _moved(product, places, which, spread, at_step, spatial, later, units, ne):
     """Elements of the input (which 0) or filter (1) sent down, or NOTHING_NEW when the step brings nothing.
 
@@ -126,7 +125,7 @@ def _moved(product, places, which, spread, at_step, spatial, later, units, ne):
     return volume * received(spread, at_step, spatial, IN_INPUT + which, later, units, ne, at, again)
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _sub_units(row, product, spread, at_step, spatial, units, ne):
     """Which tiles the sub-units see: their codes, and how many of them."""
     bits = 0
@@ -141,7 +140,7 @@ def _sub_units(row, product, spread, at_step, spatial, units, ne):
     row[PLAIN_UNITS] = row[BUSY] - row[TAIL_UNITS]
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def enumerate_cases(code, n, states, lengths, is_spatial, places, later, spread, spatial, units, ne, box, rows, at_row):
     """Fills rows[at_row:] with the cases of one level for one code; returns the row after them, or -1 when rows are too few.
 

@@ -7,7 +7,6 @@ maestro.py for any number of chips.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from tileloom.cost.kernels.maestro_cases import (
     BAD,
@@ -20,13 +19,13 @@ from tileloom.cost.kernels.maestro_cases import (
     TAIL_UNITS,
     enumerate_cases,
 )
-from tileloom.cost.kernels.maestro_states import DIM, EDGE, FULL, INSIDE, SPATIAL, prepare_level
+from tileloom.cost.kernels.maestro_states import DIM, EDGE, FULL, INSIDE, SPATIAL, inner_kernel, prepare_level
 
 START, STOP, IS_BAD, HEAD = 0, 1, 2, 3
 FREE, ALWAYS = 0, 1
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _codes_inside(n, ne, states, lengths, is_spatial, seen, inside_codes):
     """Fills inside_codes: bits that the level inside sees sometimes, and those it sees in every case; seen: this level's."""
     sometimes = every = 0
@@ -47,7 +46,7 @@ def _codes_inside(n, ne, states, lengths, is_spatial, seen, inside_codes):
     inside_codes[FREE], inside_codes[ALWAYS] = sometimes, every
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def plan_levels(levels, maps, count, tables, units, extents, order, masks, slide, plan, tiles):
     """Fills the plan of one schedule."""
     states, lengths, spread, spatial, is_spatial, places, later, codes, bit_of = plan
@@ -91,7 +90,7 @@ def plan_levels(levels, maps, count, tables, units, extents, order, masks, slide
             _codes_inside(n, units[d, 1], states[d], lengths[d], is_spatial[d], codes[d], codes[d + 1])
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _settle(d, code, inner, rows, blocks, active):
     """What the cases of a level and code come to without time: PEs at work, and whether something in it is refused."""
     start, stop = blocks[d, code, START], blocks[d, code, STOP]
@@ -122,7 +121,7 @@ def _settle(d, code, inner, rows, blocks, active):
     active[d, code] = busy_sum / steps if steps > 0 else 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def lay_out(levels, count, units, plan, box, blocks, active, rows):
     """Fills rows with the cases of every level and code; returns the number of rows, or -1 when there is no room."""
     states, lengths, spread, spatial, is_spatial, places, later, codes, _ = plan

@@ -6,8 +6,14 @@ The arrays are those of cost/kernels/maestro.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+
+_OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
+inner_kernel = njit(**_OPTIONS)
+"""Decorator of the kernels that allocate nothing: without reference counts on views of arrays they are four times faster."""
 
 EXACT = 2**50
 R, S, X = 5, 6, 7
@@ -28,7 +34,7 @@ SPREAD = 13
 """Fields of a spatial directive: place, tensors it moves, its four table entries, those of the output's side, its bit."""
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def div(a, b):
     """Quotient truncated toward zero."""
     if 0 <= a < b:
@@ -42,7 +48,7 @@ def div(a, b):
     return q
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def edge_units(size, offset, units, extent):
     """Sub-units at work in the partial step of a spatial directive."""
     if extent <= size:
@@ -55,7 +61,7 @@ def edge_units(size, offset, units, extent):
     return count + 1 if offset * (count - 1) + size < extent else count
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def fill_states(states, size, offset, spatial, units, extent):
     """Fills the first six fields of states[k] of one directive; returns how many states there are."""
     covered = size + offset * (units - 1) if spatial else size
@@ -87,7 +93,7 @@ def fill_states(states, size, offset, spatial, units, extent):
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _factors(state, table, v, key, in_input, in_filter, in_output):
     """Fills the factors of one state of a temporal directive; those of tensors that it does not move stay 1."""
     partial, first = state[PARTIAL], state[POSITION] == INIT
@@ -103,7 +109,7 @@ def _factors(state, table, v, key, in_input, in_filter, in_output):
     state[NOTHING] = not first and table[NEW, v] == 0
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def prepare_level(maps, n, table, units, tiles, bit_of, masks, slide, states, lengths, spread):
     """Fills states[b, i] and lengths[b, i] of directive i for extent tiles[b, dimension], and spread[k].
 

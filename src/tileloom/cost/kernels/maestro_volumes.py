@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from tileloom.cost.kernels.maestro_states import (
     AT,
     EDGE,
@@ -22,10 +20,11 @@ from tileloom.cost.kernels.maestro_states import (
     PARTIAL,
     POSITION,
     TABLE,
+    inner_kernel,
 )
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _received(one, state, ne, at, again, first, last):
     """What one spatial directive contributes to the elements that one sub-unit receives."""
     partial, initial = state[PARTIAL], state[POSITION] == INIT
@@ -39,7 +38,7 @@ def _received(one, state, ne, at, again, first, last):
     return one[TABLE + (FULL if whole else NEW)]
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def received(spread, at_step, count, tensor, later, units, ne, at, again):
     """Sum over sub-units of the spatial factors of an input tensor; 1 when it is not spread (multicast).
 
@@ -70,7 +69,7 @@ def received(spread, at_step, count, tensor, later, units, ne, at, again):
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def _result(one, state, ne, first, last, dedup):
     """What one spatial directive contributes to the results, or to the multiplications per result, of one sub-unit."""
     position = state[POSITION]
@@ -86,7 +85,7 @@ def _result(one, state, ne, first, last, dedup):
     return one[KEYED + NEW] if one[KEYED + NEW] != 0 else 1
 
 
-@njit(cache=True, error_model="numpy")
+@inner_kernel
 def results(spread, at_step, count, later, units, ne, sums):
     """sums: spatial factors of egress, of the macs of all sub-units, and of the macs of the busiest one."""
     moves = partial = any_partial = 0
