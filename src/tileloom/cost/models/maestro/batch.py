@@ -23,9 +23,9 @@ from tileloom.architecture.notation.maestro import MaestroHardware
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.cost.kernels import maestro as kernel
 from tileloom.cost.kernels.maestro_room import FIRST_ROWS, MAX_ROWS, room, rows
-from tileloom.cost.models.maestro.layer import Coupling, complete, coupling_of, where
+from tileloom.cost.models.maestro.layer import Coupling, complete, coupling_of
 from tileloom.cost.models.maestro.levels import Level, split
-from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer
+from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer, where
 
 Ints = npt.NDArray[np.int64]
 DIMS = ("C", "G", "K", "M", "N", "R", "S", "X", "Y", "X'", "Y'")
