@@ -20,6 +20,7 @@ from tileloom.cli.commands import (
     codesign,
     compare,
     conform,
+    convert,
     doctor,
     evaluate,
     imports,
@@ -45,6 +46,7 @@ app.command("map")(map.command)
 app.command("evaluate")(evaluate.command)
 app.command("check")(check.command)
 app.command("compare")(compare.command)
+app.command("convert")(convert.command)
 app.command("import")(imports.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
