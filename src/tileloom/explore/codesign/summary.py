@@ -110,7 +110,7 @@ def _notes(result: CodesignResult) -> Iterator[str]:
         yield f"... and {len(result.layer_costs.refused) - 3} more accelerators left out."
     yield from (f"Warning: {w}." for w in result.warnings)
     for t in result.transfers:
-        if t.feasible:
+        if t.feasible and t.targets == "all":
             yield (
                 f"{t.targets}, proxies {' '.join(t.proxies)}: {t.exact} of {t.feasible} pairs of limits give the coupled "
                 f"optimum, worst loss {t.worst_gap:.3g}, {t.evaluations_semi:,} pairs looked at instead of {t.evaluations_coupled:,}."

@@ -47,7 +47,13 @@ def test_a_study_from_file_to_page(tmp_path: Path, capsys: pytest.CaptureFixture
     assert answer["accelerators"] == 6
     assert [r["label"] for r in answer["refused_accelerators"]] == ["kcp_ws@1", "kcp_ws@2"]
     assert chosen["coupled"]["evaluations"] == 12 * 6
-    assert {p.name for p in out.iterdir()} >= {"codesign.json", "pareto.csv", "P.csv", "srcc_latency.csv", "transfer.csv"}
+    assert {p.name for p in out.iterdir()} >= {
+        "codesign.json",
+        "pareto.csv",
+        "P.csv",
+        "srcc_latency.csv",
+        "transfer.csv",
+    }
     rows = list(csv.reader((out / "srcc_latency.csv").open()))
     assert [r[0] for r in rows[1:]] == rows[0][1:]
     assert all(float(rows[i][i]) == 1.0 for i in range(1, 7))
@@ -67,7 +73,9 @@ def test_the_same_study_gives_the_same_files(tmp_path: Path) -> None:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
 
 
-def test_limits_nobody_meets_are_a_result_with_the_nearest_miss(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_limits_nobody_meets_are_a_result_with_the_nearest_miss(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = written(tmp_path, STUDY.replace("2.0e+7", "10"))
     assert run_cli("codesign", str(study), "--json") == 1
     answer = json.loads(capsys.readouterr().out)
@@ -113,7 +121,7 @@ def test_accuracy_tables_with_missing_and_repeated_rows_are_refused(tmp_path: Pa
     for message in ("acc.csv:3: seed '5' occurs a second time", "acc.csv:4: top1 'high' is not a number", "(6, 7)"):
         assert message in str(caught.value)
     table.write_text("seed,top\n5,1\n")
-    with pytest.raises(InputError, match="no column 'top1'.*did you mean 'top'"):
+    with pytest.raises(InputError, match=r"no column 'top1'.*did you mean 'top'"):
         run_study(load_study(study))
     table.write_text("seed,top1\n5,93.1\n6,93.5\n7,92\n")
     assert run_study(load_study(study)).accuracy.tolist() == [93.1, 93.5, 92.0]
