@@ -17,7 +17,9 @@ def main() -> None:
             print(f"{choice.mode}: nothing keeps the limits; the nearest pair misses one by {choice.excess - 1:.1%}")
             continue
         where = f"{result.networks.labels[pair.network]} on {result.costs.labels[pair.accelerator]}"
-        print(f"{choice.mode}: {where}, accuracy {pair.accuracy:.4g}, {pair.cycles:.4g} cycles, {choice.evaluations} pairs")
+        print(
+            f"{choice.mode}: {where}, accuracy {pair.accuracy:.4g}, {pair.cycles:.4g} cycles, {choice.evaluations} pairs"
+        )
     print(*result.warnings, sep="\n")
 
 
