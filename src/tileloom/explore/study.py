@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Points with labels; both axes may be logarithmic.
+    """Points with labels; both axes may be logarithmic. from_zero: a linear y axis starts at zero.
 
     points  (label, x, y, hover text, emphasised)
     """
@@ -97,6 +97,7 @@ class Points:
     points: tuple[tuple[str, float, float, str, bool], ...]
     log_x: bool = True
     log_y: bool = False
+    from_zero: bool = True
 
 
 Chart = HeatMap | Bars | Points
@@ -164,7 +165,7 @@ class StudyResult:
         return text.getvalue()
 
 
-def write_study(study: StudyResult, folder: str | Path) -> Path:
+def write_study(study: StudyResult, folder: str | Path, others: Collection[str] = ()) -> Path:
     """Write study.json, table.csv and table.parquet; each file appears whole or not at all. Returns the folder.
 
     Raises InputError when the folder holds anything that no study wrote.
@@ -172,7 +173,7 @@ def write_study(study: StudyResult, folder: str | Path) -> Path:
     import polars as pl
 
     target = Path(folder)
-    refuse_folder(target)
+    refuse_folder(target, others)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -191,13 +192,13 @@ def _series(values: Sequence[Value]) -> list[Value]:
     return list(values)
 
 
-def refuse_folder(folder: Path) -> None:
-    """InputError unless the folder is new, empty or an earlier study's."""
+def refuse_folder(folder: Path, others: Collection[str] = ()) -> None:
+    """InputError unless the folder is new, empty or an earlier study's; `others`: further files a study of its kind has."""
     if not folder.exists():
         return
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file; give --out a folder")
-    foreign = sorted(p.name for p in folder.iterdir() if p.name not in OWN)
+    foreign = sorted(p.name for p in folder.iterdir() if p.name not in OWN and p.name not in others)
     if foreign:
         raise InputError(
             f"{folder}: holds files that are not of a study ({', '.join(foreign[:3])}); give another folder"

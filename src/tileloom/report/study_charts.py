@@ -89,8 +89,11 @@ def _mark_keys(marks: Sequence[Mark]) -> list[tuple[str, str]]:
 def _map(drawn: HeatMap, panel: int, rows: Sequence[Sequence[float | None]], low: float, high: float) -> Safe:
     wide, tall = (60, 32) if len(drawn.panels) == 1 else (26, 22)
     ticks = "tick" if len(drawn.panels) == 1 else "small-tick"
-    left, top = 62, 6
-    width, height = left + wide * len(drawn.columns) + 4, top + tall * len(rows) + 40
+    longest = max(map(len, (*drawn.rows, *drawn.columns)), default=0)
+    slanted = max(map(len, drawn.columns), default=0) > 8 and len(drawn.panels) == 1
+    left, top = max(62, 22 + 6.6 * longest), 6
+    foot = 26 + 4.2 * longest if slanted else 40
+    width, height = left + wide * len(drawn.columns) + 4, top + tall * len(rows) + foot
     cells = [
         _cell(drawn, (c, r), value, (left + wide * c, top + tall * r, wide, tall), low, high)
         for r, row in enumerate(rows)
@@ -104,7 +107,7 @@ def _map(drawn: HeatMap, panel: int, rows: Sequence[Sequence[float | None]], low
     ]  # fmt: skip
     bottom = top + tall * len(rows)
     names = [
-        el("text", label, x=left + wide * (c + 0.5), y=bottom + 15, class_=ticks, text_anchor="middle")
+        _column_name(label, left + wide * (c + 0.5), bottom + 15, ticks, slanted)
         for c, label in enumerate(drawn.columns)
     ]
     names += [
@@ -113,11 +116,19 @@ def _map(drawn: HeatMap, panel: int, rows: Sequence[Sequence[float | None]], low
     ]
     middle = top + tall * len(rows) / 2
     axes = (
-        el("text", drawn.x, x=left + wide * len(drawn.columns) / 2, y=bottom + 33, class_="axis"),
+        el("text", drawn.x, x=left + wide * len(drawn.columns) / 2, y=height - 7, class_="axis"),
         el("text", drawn.y, x=12, y=middle, class_="axis", transform=f"rotate(-90 12 {middle:.0f})"),
     )
     return el("svg", cells, marks, names, axes, viewBox=f"0 0 {width} {height}", class_="plot", role="img",
               aria_label=f"{drawn.title}, {drawn.panels[panel][0]}")  # fmt: skip
+
+
+def _column_name(label: str, x: float, y: float, class_: str, slanted: bool) -> Safe:
+    if not slanted:
+        return el("text", label, x=x, y=y, class_=class_, text_anchor="middle")
+    return el(
+        "text", label, x=x + 6, y=y, class_=class_, text_anchor="end", transform=f"rotate(-35 {x + 6:.0f} {y:.0f})"
+    )
 
 
 def _cell(
@@ -150,7 +161,7 @@ def _points(drawn: Points) -> Safe:
     width, height, left, top = 1080, 400, 84, 16
     right, bottom = width - 40, height - 54
     xs = _Axis([p[1] for p in drawn.points], drawn.log_x, left, right - 150)
-    ys = _Axis([p[2] for p in drawn.points], drawn.log_y, bottom, top)
+    ys = _Axis([p[2] for p in drawn.points], drawn.log_y, bottom, top, drawn.from_zero)
     marks: list[Safe] = []
     for at, text in xs.ticks():
         marks.append(el("line", x1=at, x2=at, y1=top, y2=bottom, class_="grid"))
@@ -190,13 +201,18 @@ def _free(taken: Sequence[tuple[float, float]], x: float, y: float) -> float:
 class _Axis:
     """Values to places along an axis, linear from zero or logarithmic."""
 
-    def __init__(self, values: Sequence[float], logarithmic: bool, start: float, end: float) -> None:
+    def __init__(
+        self, values: Sequence[float], logarithmic: bool, start: float, end: float, from_zero: bool = True
+    ) -> None:
         self.start, self.end = start, end
         self.logarithmic = logarithmic and min(values) > 0
         if self.logarithmic:
             self.low, self.high = log10(min(values)) - 0.08, log10(max(values)) + 0.08
-        else:
+        elif from_zero or min(values) == max(values):
             self.low, self.high = 0.0, max(values) * 1.1 or 1.0
+        else:
+            margin = 0.12 * (max(values) - min(values))
+            self.low, self.high = min(values) - margin, max(values) + margin
 
     def at(self, value: float) -> float:
         place = log10(value) if self.logarithmic else value
@@ -211,7 +227,8 @@ class _Axis:
                     if self.low <= log10(value) <= self.high:
                         yield self.at(value), f"{value:g}" if 1e-3 <= value < 1e6 else f"{value:.0e}".replace("e+", "e")
             return
-        step = 10.0 ** floor(log10(self.high))
-        step = next(s for s in (step / 10, step / 5, step / 2, step) if self.high / s <= 8)
-        for i in range(int(self.high / step) + 1):
-            yield self.at(i * step), f"{i * step:g}"
+        span = self.high - self.low
+        step = 10.0 ** floor(log10(span))
+        step = next(s for s in (step / 10, step / 5, step / 2, step) if span / s <= 8)
+        for i in range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1):
+            yield self.at(i * step), f"{i * step:.6g}"

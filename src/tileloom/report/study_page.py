@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -16,9 +17,9 @@ from tileloom.report.palette import scheme_rules
 from tileloom.report.study_charts import chart
 
 
-def write_study_report(study: StudyResult, folder: str | Path, command: str = "") -> Path:
+def write_study_report(study: StudyResult, folder: str | Path, command: str = "", others: Collection[str] = ()) -> Path:
     """`write_study`, with the page; returns its path. `command`: what made it, for the page to show."""
-    target = write_study(study, folder)
+    target = write_study(study, folder, others)
     write_text_atomic(target / REPORT_FILE, study_page(study, command))
     return target / REPORT_FILE
 
