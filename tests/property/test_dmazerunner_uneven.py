@@ -64,7 +64,7 @@ LAYERS = (
 )
 
 
-@settings(deadline=None, max_examples=6)
+@settings(deadline=None, max_examples=4)
 @given(
     st.sampled_from(LAYERS),
     st.sampled_from([4, 5]),
