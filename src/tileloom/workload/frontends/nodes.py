@@ -13,6 +13,7 @@ from math import prod
 from typing import Literal, TypeAlias
 
 from tileloom.core.errors import InputError, UnsupportedError
+from tileloom.workload.frontends.broadcast import einsum_of_shapes, matmul_of_shapes
 from tileloom.workload.frontends.contraction import Roles, merged, permuted_output, product, window, with_bits
 from tileloom.workload.layers import DEFAULT_BITS
 from tileloom.workload.network import Layer, Network, Skipped, VectorOp
@@ -32,12 +33,26 @@ class TensorFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What every node has: a name (made unique later), the operator's own name, and the tensors it touches."""
+    """What every node has: a name (made unique later), the operator's own name, the tensors it touches, and how often
+    it runs."""
 
     name: str
     operator: str
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatMul(Node):
+    """`first @ second` as NumPy defines it, by the shapes of the inputs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Einsum(Node):
+    """An einsum of all inputs, by their shapes; letters and an ellipsis."""
+
+    equation: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +114,8 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-AnyNode: TypeAlias = Product | Window | Stated | Vector | Transpose | Unread
+Arithmetic: TypeAlias = MatMul | Einsum | Product | Window | Stated
+AnyNode: TypeAlias = Arithmetic | Vector | Transpose | Unread
 
 
 def network_of(
@@ -144,7 +160,7 @@ class _Build:
             self.vector(name, node, 0)
             return
         try:
-            if isinstance(node, Product | Window | Stated):
+            if isinstance(node, Arithmetic):
                 self.layer(name, node)
             elif isinstance(node, Transpose):
                 self.vector(name, node, 0 if self.fold(node) else self.elements(node))
@@ -153,21 +169,30 @@ class _Build:
         except (InputError, UnsupportedError) as fault:
             self.skipped.append(Skipped(node=name, operator=node.operator, reason=str(fault)))
 
-    def layer(self, name: str, node: Product | Window | Stated) -> None:
+    def layer(self, name: str, node: Arithmetic) -> None:
         problem = self.problem(name, node)
         inputs = tuple(i for i in node.inputs if not self.is_weight(i))
         self.makers.update(dict.fromkeys(node.outputs, len(self.layers)))
         self.layers.append(
-            Layer(name=name, problem=problem, operator=node.operator, inputs=inputs, outputs=node.outputs)
+            Layer(
+                name=name,
+                problem=problem,
+                operator=node.operator,
+                inputs=inputs,
+                outputs=node.outputs,
+                count=node.count,
+            )
         )
 
     def vector(self, name: str, node: Node, elements: int) -> None:
         inputs = tuple(i for i in node.inputs if not self.is_weight(i))
         self.vector_ops.append(
-            VectorOp(name=name, operator=node.operator, elements=elements, inputs=inputs, outputs=node.outputs)
+            VectorOp(
+                name=name, operator=node.operator, elements=elements * node.count, inputs=inputs, outputs=node.outputs
+            )
         )
 
-    def problem(self, name: str, node: Product | Window | Stated) -> Problem:
+    def problem(self, name: str, node: Arithmetic) -> Problem:
         edges = (*node.inputs[:2], *node.outputs[:1])
         if isinstance(node, Stated):
             made, edges = node.problem.with_name(name), node.edges or edges
@@ -178,6 +203,13 @@ class _Build:
                 groups=node.groups, transposed=node.transposed, output_padding=node.output_padding,
                 roles=self.roles(*node.inputs[:2]),
             )  # fmt: skip
+        elif isinstance(node, MatMul):
+            a, b = (self.shape(i) for i in node.inputs[:2])
+            made = matmul_of_shapes(name, a, b, self.roles(*node.inputs[:2]))
+        elif isinstance(node, Einsum):
+            edges = (*node.inputs, *node.outputs[:1])
+            roles = self.roles(*node.inputs) if len(node.inputs) == 2 else None
+            made = einsum_of_shapes(name, node.equation, [self.shape(i) for i in node.inputs], roles)
         else:
             labels, extents = [list(part) for part in node.labels], dict(node.extents)
             if node.merge:

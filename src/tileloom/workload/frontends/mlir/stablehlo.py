@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.workload.frontends.mlir.lexer import Group, Item
@@ -94,8 +95,6 @@ def operand_shapes(op: Operation, scope: Scope) -> list[tuple[int, ...]]:
 
 
 def _finished(op: Operation, scope: Scope, node: AnyNode) -> list[AnyNode]:
-    from dataclasses import replace
-
     values = [t.text for t in flat(op.items) if t.kind == "value"]
     scope.learn(op, values[:2])
     inputs = tuple(scope.name(v) for v in values[: 1 if isinstance(node, Transpose) else 2])
