@@ -49,7 +49,7 @@ def load_network(
         return read_workload(source)
     known = library_names()
     raise InputError(
-        f"no network '{name}'{did_you_mean(name, known)}; give a file ending in .onnx, .yaml or .yml, "
+        f"no network '{name}'{did_you_mean(name, known)}; give a file (`tileloom list formats` names the formats), hf:NAME, "
         f"or one of: {', '.join(known)}"
     )
 

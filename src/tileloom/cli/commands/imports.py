@@ -10,13 +10,18 @@ from tileloom.cli import options as o
 
 
 def command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="ONNX or YAML file, or library name.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="File of any format in `tileloom list formats`, library name, or hf:NAME."),
+    ],
     bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
     json: o.Json = False,
 ) -> None:
     """Show what is in FILE and what was skipped.
+
+    For hf:NAME, --bind takes N, S, H, W and --set fields of the configuration (head=causal-lm for a language model).
 
     Exit code 1 when a node was skipped.
     """

@@ -194,7 +194,7 @@ def _attention(call: Call, tensors: Tensors) -> list[AnyNode]:
     scores, weights = f"{call.outputs[0]}.scores", f"{call.outputs[0]}.weights"
     facts = TensorFacts((*q[:-1], k[-2]), tensors[query].bits)
     tensors[scores] = tensors[weights] = facts
-    common = {"operator": call.operator, "extents": extents, "merge": True}
+    common: dict[str, Any] = {"operator": call.operator, "extents": extents, "merge": True}
     return [
         Product(
             name=f"{call.name}.scores", inputs=(query, key), outputs=(scores,),
