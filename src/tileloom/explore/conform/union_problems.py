@@ -6,7 +6,6 @@ Problems are compared up to the names of dimensions and the order of operands; d
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import permutations
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError
+from tileloom.core.jsonio import read_json
 from tileloom.explore.conform.base import Check
 from tileloom.explore.conform.union_row import UnionRow, same
 from tileloom.explore.sources import load_network
@@ -32,7 +32,7 @@ def imported_files(folder: Path) -> Iterator[UnionRow]:
     listed = folder / "expected_problems.json"
     if not listed.is_file():
         return
-    expected = json.loads(_text(listed))
+    expected = read_json(listed, MAX_BYTES)
     if not isinstance(expected, dict):
         raise InputError(f"{listed}: expected a mapping of name to problem", file=str(listed))
     for path in sorted(p for kind in ("mlir", "onnx") for p in (folder / kind).glob("*") if p.is_file()):

@@ -30,6 +30,7 @@ BITS = {"double": 64, "float": 32, "int": 32}
 _LABEL = re.compile(r"IndexLabel\s*\[([^\]]*)\]\s*=\s*\[([^\]]*)\]")
 _TENSOR = re.compile(r"Tensor\s*<\s*(\w+)\s*>\s*(\w+)\s*\(\s*\[?([^\]{)]*)\]?\s*,?\s*(?:\{([^}]*)\}|(\w+))?\s*\)")
 _ASSIGN = re.compile(r"(\w+)\s*\[([^\]]*)\]\s*(=|\+=)\s*(.+)", re.DOTALL)
+_HEAD = re.compile(r"(?:\s*(?:def\s+\w+\s*\([^)]{0,200}\)\s*\{|\}))+\s*")
 _OPERAND = re.compile(r"\s*(\w+)\s*\[([^\]]*)\]\s*")
 
 
@@ -92,7 +93,10 @@ def _statements(text: str, file: str) -> Iterator[tuple[int, str]]:
         found = piece.strip()
         begin = line + piece[: len(piece) - len(piece.lstrip())].count("\n")
         line += piece.count("\n")
-        found = re.sub(r"^(\s*(def\s+\w+\s*\([^)]{0,200}\)\s*\{|\}))+", "", found).strip()
+        head = _HEAD.match(found)
+        if head:
+            begin += found[: head.end()].count("\n")
+            found = found[head.end() :]
         if not found:
             continue
         count += 1
@@ -194,10 +198,13 @@ def _contract(program: _Program, name: str, where: str, target: Operand, operand
     if len(operands) > MAX_CHAIN:
         raise UnsupportedError(f"a chain of {len(operands)} tensors; at most {MAX_CHAIN} are ordered")
     steps = _order(tuple(operands), target[1], program.sizes)
+    partial: dict[str, str] = {}
     for number, (first, second, output) in enumerate(steps):
         last = number == len(steps) - 1
-        made = (target[0] if last else f"{name}_part{number}", target[1] if last else output[1])
-        _add(program, name if len(steps) == 1 else f"{name}.{number}", first, second, (made[0], made[1]))
+        partial[output[0]] = target[0] if last else f"{name}_part{number}"
+        first, second = ((partial.get(n, n), labels) for n, labels in (first, second))
+        made = (partial[output[0]], target[1] if last else output[1])
+        _add(program, name if len(steps) == 1 else f"{name}.{number}", first, second, made)
 
 
 def _add(program: _Program, name: str, first: Operand, second: Operand, output: Operand) -> None:
@@ -260,5 +267,5 @@ def _steps(
     for part in parts:
         if part.bit_count() > 1:
             yield from _steps(part, operands, inside, best)
-    named = [operands[p.bit_length() - 1] if p.bit_count() == 1 else (f"part{p}", inside[p]) for p in parts]
-    yield named[0], named[1], (f"part{subset}", inside[subset])
+    named = [operands[p.bit_length() - 1] if p.bit_count() == 1 else (f"*{p}", inside[p]) for p in parts]
+    yield named[0], named[1], (f"*{subset}", inside[subset])

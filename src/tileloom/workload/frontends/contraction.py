@@ -94,7 +94,11 @@ def window(
     weight's output channels of all groups and input channels of one (transposed: i of all, o of one), or g, k, c;
     digits the spatial axes. `pad` holds all lows, then all highs.
     """
-    x, w = dict(zip(layouts[0], data, strict=True)), dict(zip(layouts[1], weight, strict=True))
+    if len(layouts[0]) != len(data) or len(layouts[1]) != len(weight):
+        raise InputError(
+            f"tensors of shapes {list(data)} and {list(weight)} are not laid out as {layouts[0]} and {layouts[1]}"
+        )
+    x, w = dict(zip(layouts[0], data)), dict(zip(layouts[1], weight))
     rank = sum(c.isdigit() for c in layouts[0])
     if rank not in OUTPUT_DIMS or rank != sum(c.isdigit() for c in layouts[1]):
         raise UnsupportedError(f"a convolution of {list(data)} by {list(weight)}: 1 to 3 spatial axes are supported")

@@ -195,7 +195,7 @@ class _Build:
     def problem(self, name: str, node: Arithmetic) -> Problem:
         edges = (*node.inputs[:2], *node.outputs[:1])
         if isinstance(node, Stated):
-            made, edges = node.problem.with_name(name), node.edges or edges
+            made, edges = node.problem.with_name(name), node.edges or (*node.inputs, *node.outputs[:1])
         elif isinstance(node, Window):
             data, weight = (self.shape(i) for i in node.inputs[:2])
             made = window(

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from tileloom.core.errors import InputError
 
 MAX_CHARACTERS = 256_000_000
-MAX_TOKENS = 3_000_000
+MAX_TOKENS = 1_000_000
 MAX_DEPTH = 128
 KEPT_CONSTANT = 4096
 """Characters of a dense constant that is kept as text; strides and paddings are shorter, weights longer."""

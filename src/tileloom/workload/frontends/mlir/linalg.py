@@ -197,7 +197,7 @@ def _factors(value: str, seen: Callable[[str], tuple[str, tuple[str, ...]]], dep
 def _product(op: Operation, scope: Scope, ins: Operands) -> AnyNode:
     labels = PRODUCTS[op.short]
     extents: dict[str, int] = {}
-    for letters, (value, facts) in zip(labels, ins):
+    for letters, (value, facts) in zip(labels[:2], ins):
         shape = facts.shape if facts else ()
         if len(shape) != len(letters):
             raise InputError(f"operand '{value}' of {op.name} has {len(shape)} axes; {len(letters)} are needed")

@@ -14,7 +14,7 @@ from tileloom.workload.frontends.mlir.lexer import KEPT_CONSTANT, Group, Item, S
 from tileloom.workload.frontends.nodes import TensorFacts
 from tileloom.workload.problem import MAX_EXTENT
 
-MAX_OPERATIONS = 300_000
+MAX_OPERATIONS = 100_000
 _BARE_OPERATIONS = frozenset(("module", "func", "return", "call", "constant"))
 _ENDS = ("yield", "return", "terminator")
 _SHAPED = ("tensor", "memref", "vector")

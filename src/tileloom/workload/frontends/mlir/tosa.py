@@ -82,7 +82,7 @@ def _convolution(op: Operation, scope: Scope) -> AnyNode:
 def _product(op: Operation, scope: Scope, values: list[str]) -> AnyNode:
     labels = PRODUCTS[op.short]
     extents: dict[str, int] = {}
-    for letters, value in zip(labels, values):
+    for letters, value in zip(labels[:2], values):
         facts = scope.facts(value)
         shape = facts.shape if facts else ()
         if len(shape) != len(letters):
