@@ -11,7 +11,10 @@ from tileloom.cli import options as o
 
 
 def command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="ONNX or YAML file, or library name.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="File of any format in `tileloom list formats`, library name, or hf:NAME."),
+    ],
     bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
@@ -25,6 +28,8 @@ def command(
     json: o.Json = False,
 ) -> None:
     """Show what is in FILE and what was skipped, or write it in another format.
+
+    For hf:NAME, --bind takes N, S, H, W and --set fields of the configuration (head=causal-lm for a language model).
 
     Exit code 1 when a node was skipped, or with --strict when something would be lost.
     """

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
 from tileloom.core.errors import InputError
+from tileloom.core.jsonio import read_json
 from tileloom.explore.conform.dmazerunner_printed import printed_rows
 from tileloom.mapping.notation.dmazerunner import ExecutionMethod, method_of_loops
 from tileloom.workload.frontends.dmazerunner import CONV_LOOPS, GEMM_LOOPS, DmazeLayer, merged, read_model
@@ -81,9 +82,9 @@ def _numbered(rows: Sequence[Row | Unread]) -> tuple[Row | Unread, ...]:
 
 def _json_rows(path: Path) -> Iterator[Row | Unread]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        yield Unread(path.name, f"not JSON: {error}")
+        document = read_json(path)
+    except InputError as error:
+        yield Unread(path.name, str(error))
         return
     if isinstance(document, dict) and isinstance(document.get("points"), list):
         yield from _design_rows(path.stem, document)

@@ -19,6 +19,7 @@ CONFORM: Registry[Recompute] = Registry(
         "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
         "maestro": from_module("tileloom.explore.conform.maestro:conform_maestro"),
         "codesign": from_module("tileloom.explore.conform.codesign:conform_codesign"),
+        "union": from_module("tileloom.explore.conform.union:conform_union"),
     },
     about={
         "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
@@ -26,5 +27,6 @@ CONFORM: Registry[Recompute] = Registry(
         "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
         "maestro": "MAESTRO: its CSV columns, screen reports and logs, and the mappings it refuses",
         "codesign": "semi-decoupled co-design: networks from seeds, layer and network costs, correlations, fronts, optima",
+        "union": "Union's case studies: MLIR and ONNX files, contractions and layers as imported here",
     },
 )
