@@ -57,6 +57,45 @@ def test_in_cramped_buffers(metric: Metric, mode: Mode, layer: ConvLayer) -> Non
     assert found.chosen.value == pytest.approx(brute_force(small, layer, metric, mode).value, rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["simba_mini", "tpu_mini", "acc_mini"])
+@pytest.mark.parametrize("faithful", [True, False])
+def test_over_all_dataflows(name: str, faithful: bool) -> None:
+    for layer, metric in ((TINY[0], "energy"), (TINY[2], "energy"), (TINY[2], "cycle")):
+        found = optimum(chip(name), layer, metric, "flexible", faithful=faithful)  # type: ignore[arg-type]
+        every = brute_force(chip(name), layer, metric, "flexible", faithful=faithful)  # type: ignore[arg-type]
+        assert found.status == "optimal"
+        assert found.lower_bound == found.chosen.value == pytest.approx(every.value, rel=1e-12)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("row", [3, 6, 9])
+def test_with_constraints_on_a_row(row: int) -> None:
+    """A convolution whose windows leave gaps, too."""
+    layer = ConvLayer("gaps", (4, 1, 4, 2, 4, 1, 1, 1), 2)
+    part = {3: "local_buffer", 6: "global_buffer", 9: "dram"}[row]
+    held = replace(
+        chip("simba_mini"), **{part: replace(getattr(chip("simba_mini"), part), constraint=(2, 0, 0, 0, 0, 0, 0, 0))}
+    )
+    for metric in ("energy", "cycle"):
+        found = optimum(held, layer, metric)  # type: ignore[arg-type]
+        every = brute_force(held, layer, metric)  # type: ignore[arg-type]
+        assert found.chosen is not None
+        assert found.chosen.table.rows[row][0] == 2
+        assert found.chosen.value == pytest.approx(every.value, rel=1e-12)
+
+
+def test_stopped_with_a_bound() -> None:
+    layer = ConvLayer("conv", (16, 1, 8, 8, 16, 3, 3, 1), 1)
+    stopped = optimum(chip("simba_mini"), layer, "energy", "flexible", time_limit_s=0.0)
+    best = optimum(chip("simba_mini"), layer, "energy", "flexible")
+    assert (stopped.status, best.status) == ("stopped", "optimal")
+    assert best.open_gap == 0 < stopped.open_gap
+    assert best.chosen is not None and stopped.chosen is not None
+    assert stopped.lower_bound <= best.chosen.value <= stopped.chosen.value
+    huge = ConvLayer("huge", (4096, 64, 1, 1, 16384, 1, 1, 1), 1)
+    wrapped = optimum(chip("tpu_mini"), huge, faithful=True)
+    assert (wrapped.status, wrapped.lower_bound) == ("stopped", 0)
+
+
 def test_a_layer_that_fits_nowhere() -> None:
     small = replace(chip("acc_mini"), local_buffer=replace(chip("acc_mini").local_buffer, sizes_bytes=(2,)))
     found = optimum(small, TINY[0])

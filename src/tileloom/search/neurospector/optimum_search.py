@@ -17,11 +17,11 @@ from tileloom.search.neurospector.optimum_kernels import near_cost, near_row, ou
 
 
 @nb.njit(cache=True)
-def middle(lat, rules, l, units, base, counts):
+def middle(lat, rules, held, units, base, counts):
     """`base` plus LB's lower side for these counts."""
     if not rules.energy:
         return base
-    p, tile = rules.prices, lat.tile[l]
+    p, tile = rules.prices, lat.tile[held]
     low = tile[0] * counts[0] * p[E_LB] + tile[1] * counts[1] * p[E_LB + 1] + tile[2] * counts[2] * p[E_LB + 2]
     return base + low * units
 
@@ -62,7 +62,7 @@ def exact_base(lat, rules, s, n, h, chips, cost, moved, counts):
 
 @nb.njit(cache=True)
 def front_of(lat, rules, s, h, chips, cost, moved, limit, bases, counts):
-    """The tiles n above s that none beats in base and all counts: how many, with bases [F], counts [F, 3] filled."""
+    """The tiles n above s that none beats in base and all counts: how many, with bases [cells], counts [cells, 3] filled."""
     used = 0
     digit = lat.digit[s].copy()
     now = np.empty(3)
@@ -85,12 +85,6 @@ def front_of(lat, rules, s, h, chips, cost, moved, limit, bases, counts):
                         bases[kept] = bases[i]
                         counts[kept] = counts[i]
                         kept += 1
-                # A front longer than the arrays is not expected; the cheapest counts then stand for the rest.
-                if kept == bases.shape[0]:
-                    kept -= 1
-                    base = min(base, bases[kept])
-                    for t in range(3):
-                        now[t] = min(now[t], counts[kept, t])
                 bases[kept] = base
                 counts[kept] = now
                 used = kept + 1
@@ -121,10 +115,10 @@ def least_inside(lat, rules, s, chips, inside, keys, bases, counts, used, limit)
         other = quotient_cell(lat, s, inside.walk[i])
         if other < 0:
             continue
-        u, l, at = inside.walk[i], other, other
+        u, held, at = inside.walk[i], other, other
         if not rules.local:
-            u, l, at = other, inside.walk[i], i
-        if inside.pair[u] < 0 or not lat.local[l]:
+            u, held, at = other, inside.walk[i], i
+        if inside.pair[u] < 0 or not lat.local[held]:
             continue
         key = keys[inside.pair[u]]
         if not inside.ready[key]:
@@ -135,7 +129,7 @@ def least_inside(lat, rules, s, chips, inside, keys, bases, counts, used, limit)
             continue
         units = lat.size[u] * chips
         for j in range(used):
-            value = near + middle(lat, rules, l, units, bases[j], counts[j])
+            value = near + middle(lat, rules, held, units, bases[j], counts[j])
             if value < best:
                 best = value
     return best
@@ -148,7 +142,8 @@ def search_chips(lat, rules, h, order, bound, rough, rough_counts, cost, moved, 
     order: tiles s by ascending bound;  keep: at least 1; tiles that cost up to this times the best are told
     """
     chips = lat.size[h]
-    bases, counts = np.empty(256), np.empty((256, 3))
+    cells = lat.size.shape[0]
+    bases, counts = np.empty(cells), np.empty((cells, 3))
     near_best, values = np.empty(order.shape[0], dtype=np.int64), np.empty(order.shape[0])
     told = 0
     opened = 0
@@ -170,7 +165,9 @@ def search_chips(lat, rules, h, order, bound, rough, rough_counts, cost, moved, 
 
 
 @nb.njit(cache=True)
-def price_tile(lat, rules, s, h, chips, cost, moved, u_cells, u_x, u_y, a_cells, a_x, a_y, prices, m, limit, best, first):
+def price_tile(
+    lat, rules, s, h, chips, cost, moved, u_cells, u_x, u_y, a_cells, a_x, a_y, prices, m, limit, best, first
+):
     """Prices every table over the tile s whose cost is at most `limit`: (best value, best table, tables priced).
 
     prices: those of the machine, in its precision;  m: a table with the chips' rows filled;  first: stop at one table
@@ -189,17 +186,17 @@ def price_tile(lat, rules, s, h, chips, cost, moved, u_cells, u_x, u_y, a_cells,
         c = product_cell(lat, n, h)
         for i in range(u_cells.shape[0] if base <= limit else 0):
             u = u_cells[i]
-            l = quotient_cell(lat, s, u)
-            if l < 0 or not lat.local[l]:
+            held = quotient_cell(lat, s, u)
+            if held < 0 or not lat.local[held]:
                 continue
             units = lat.size[u] * chips
-            known = middle(lat, rules, l, units, base, now)
+            known = middle(lat, rules, held, units, base, now)
             if not known <= limit:
                 continue
             for j in range(a_cells.shape[0]):
                 a = a_cells[j]
-                row = quotient_cell(lat, l, a)
-                if row < 0 or (not rules.local and a != l):
+                row = quotient_cell(lat, held, a)
+                if row < 0 or (not rules.local and a != held):
                     continue
                 if known + near_cost(lat, rules, a, units, lat.crs[u] * lat.crs[h], False) > limit:
                     continue
