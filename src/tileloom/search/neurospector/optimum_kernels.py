@@ -220,6 +220,17 @@ def outer_cost(lat, rules, n, c, mask, chips, cost, moved):
 
 
 @nb.njit(cache=True)
+def outer_costs(lat, rules, h, cost, moved):
+    """`outer_cost` of every tile n with cell h over the chips, where the tiles of all types differ from s."""
+    found = np.full(lat.size.shape[0], np.inf)
+    for n in range(found.shape[0]):
+        c = product_cell(lat, n, h)
+        if c >= 0:
+            found[n] = outer_cost(lat, rules, n, c, 7, lat.size[h], cost, moved)
+    return found
+
+
+@nb.njit(cache=True)
 def _relaxed_counts(lat, rules, s, left, chips, case, dram, c):
     """Fewest accesses of GB over all n above s, where the types of `CASES[case]` differ. left: the layer over s and h."""
     flow, faithful = rules.chip[LB_FLOW], rules.chip[FAITHFUL]
