@@ -118,3 +118,20 @@ def test_a_study_counts_every_layer_and_proves_each_distinct_one_once() -> None:
     assert found.as_plain()["rows"][0]["layer"] == "t1"
     with pytest.raises(InputError, match="no layer 'x'"):
         study([chip("acc_mini")], [network], layer="x")
+
+
+def test_maeri_has_one_weight_and_one_input_a_switch() -> None:
+    """MAERI's multiplier switches hold one weight and one input; the array is one row that any dimensions lie along."""
+    maeri = chip("maeri")
+    assert maeri.capacities(maeri.local_buffer) == (1, 1, 0)
+    layer = ConvLayer("conv", (16, 1, 8, 8, 8, 3, 3, 1), 1)
+    for mode, metric in (("fixed", "energy"), ("flexible", "energy"), ("fixed", "cycle")):
+        found = optimum(maeri, layer, metric, mode)  # type: ignore[arg-type]
+        assert found.status == "optimal"
+        assert found.chosen is not None and found.gap >= 0
+        use = found.chosen.analysis.levels["local_buffer"]
+        assert use.held[:2] == (1, 1)
+        assert found.chosen.table.rows[5] == (1,) * 8
+        assert found.chosen.analysis.active_pes <= 256
+    for tiny in TINY:
+        assert optimum(maeri, tiny).chosen.value == pytest.approx(brute_force(maeri, tiny).value, rel=1e-12)  # type: ignore[union-attr]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from tileloom.cli import options as o
 
 
@@ -14,9 +18,24 @@ def command(
     bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="rules=faithful: a NeuroSpector table as the tool counts."),
+    ] = None,
     json: o.Json = False,
 ) -> None:
-    """Evaluate MAPPING of problem P on ARCH."""
+    """Evaluate MAPPING of problem P on ARCH.
+
+    With a NeuroSpector accelerator (CHIP.cfg), MAPPING is a scheduling table and P a network file of the same tool.
+    """
+    from tileloom.cli import neurospector
+    from tileloom.core.errors import InputError
+
+    if neurospector.is_native(arch):
+        neurospector.evaluate(mapping, problem, arch, model, option, json)
+        return
+    if option:
+        raise InputError("--option belongs to NeuroSpector's scheduling tables (--arch CHIP.cfg)")
     from tileloom import api
     from tileloom.cli.cost_view import print_cost
     from tileloom.cli.show import emit_json
