@@ -26,7 +26,8 @@ Status = Literal["optimal", "stopped", "infeasible"]
 class Proven:
     """The best table, or None where no table is valid. start: what bottom-up found;  lower_bound: no table costs less.
 
-    priced   tables s opened and tables priced in the proof;  layouts: of chips, times dataflows;  seconds: CPU seconds
+    priced   tables s opened and tables priced in the proof;  layouts: of chips, times dataflows;  seconds: CPU seconds of
+             all, start_seconds of bottom-up
     """
 
     chosen: Chosen | None
@@ -36,6 +37,7 @@ class Proven:
     priced: int
     layouts: int
     seconds: float
+    start_seconds: float = 0.0
 
     @property
     def gap(self) -> float:
@@ -67,11 +69,13 @@ def optimum(
     """
     started = process_time()
     start = bottom_up(accelerator, layer, metric, mode, faithful=faithful, complete=False)
+    start_seconds = process_time() - started
     if faithful and 2 * layer.macs * max(1, layer.stride) ** 2 >= WRAPS:
         # Counts wrap around there in the original, so that larger traffic may cost less: nothing can be bounded.
         return Proven(
             chosen=start if start.feasible else None, start=start, status="stopped", lower_bound=0.0, priced=0, layouts=0,
             seconds=process_time() - started,
+        start_seconds=start_seconds,
         )  # fmt: skip
     search = LatticeSearch(accelerator, layer, metric, mode, faithful)
     best = start.value * ROUNDING[faithful] if start.feasible else float("inf")
@@ -92,4 +96,5 @@ def optimum(
     return Proven(
         chosen=chosen, start=start, status=status, lower_bound=found if lowest is None else min(lowest, found),
         priced=search.priced, layouts=search.layouts, seconds=process_time() - started,
+        start_seconds=start_seconds,
     )  # fmt: skip
