@@ -14,9 +14,9 @@ from tileloom.architecture.notation.maestro import MaestroHardware
 from tileloom.core.errors import InputError
 from tileloom.cost.models.maestro.batch import COLUMNS, STATUS, evaluate_batch, hardware_array, pack
 from tileloom.cost.models.maestro.evaluate import evaluate_layer
-from tileloom.cost.models.maestro.refusal import RefusedError
 from tileloom.mapping.notation.maestro import DirectiveLayer
 from tileloom.mapping.notation.maestro_reader import parse_mapping
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "maestro"
 CHIPS = (
@@ -74,7 +74,7 @@ def compare() -> int:
             reals = (top.active, top.intensity, top.avg_elements_per_cycle)
             if top.steps:
                 np.testing.assert_allclose(result.reals[i], reals, rtol=1e-12)
-    assert statuses == set(STATUS), statuses
+    assert statuses == set(STATUS[:4]), statuses
     return len(which)
 
 

@@ -56,7 +56,9 @@ def entries(kind: str) -> list[tuple[str, str]]:
         from tileloom.search.registry import MAPPERS
 
         return MAPPERS.summaries()
-    return list(FORMATS)
+    from tileloom.mapping.notation.registry import NOTATIONS
+
+    return [*FORMATS, *((name, about) for name, about in NOTATIONS.summaries() if name not in dict(FORMATS))]
 
 
 def entry(kind: str, name: str) -> Entry:

@@ -28,7 +28,7 @@ def is_native(arch: str) -> bool:
     return arch.lower().endswith(".cfg")
 
 
-def evaluate(table: str, problem: str, arch: str, model: str, option: Sequence[str] | None, json: bool) -> None:
+def evaluate(table: str, problem: str | None, arch: str, model: str | None, mode: str, json: bool) -> None:
     """A scheduling table of a layer of a network file; under another model the table is turned into a loop nest."""
     from tileloom.architecture.notation.neurospector import read_accelerator
     from tileloom.cost.models.neurospector.analysis import analyze_packed, broken_rules
@@ -37,29 +37,25 @@ def evaluate(table: str, problem: str, arch: str, model: str, option: Sequence[s
     from tileloom.mapping.notation.neurospector import read_table
     from tileloom.workload.frontends.neurospector import read_layers
 
-    given = o.pairs("--option", option)
-    wrong = [f"there is no option '{n}'{did_you_mean(n, ['rules'])}; there is: rules" for n in given if n != "rules"]
-    rules = given.get("rules", "corrected")
-    if rules not in ("corrected", "faithful"):
-        wrong.append(
-            f"rules is '{rules}'{did_you_mean(rules, ['corrected', 'faithful'])}; expected corrected or faithful"
-        )
-    if wrong:
-        raise InputError(wrong)
-    faithful = rules == "faithful"
+    if mode not in ("corrected", "faithful"):
+        near = did_you_mean(mode, ["corrected", "faithful"])
+        raise InputError(f"--mode is '{mode}'{near}; expected corrected or faithful")
+    if problem is None:
+        raise InputError(f"{table}: give the network file that holds its layer (--problem)")
+    faithful = mode == "faithful"
     accelerator, network = read_accelerator(arch), read_layers(problem)
     layer, rows = read_table(table, accelerator, network)
     broken = broken_rules(accelerator, layer, rows, faithful=faithful)
     if broken:
         _refuse(table, layer, broken, json)
-    if model != MODEL:
+    if model not in (None, MODEL):
         _other_model(accelerator, layer, rows, model, json)
         return
     analysis = analyze_packed(pack(accelerator, layer.stride, faithful=faithful), rows)
     if json:
-        emit_json({"accelerator": accelerator.name, "rules": rules, **analysis_record(accelerator, layer, analysis)})
+        emit_json({"accelerator": accelerator.name, "mode": mode, **analysis_record(accelerator, layer, analysis)})
     else:
-        typer.echo(f"{layer.name} on {accelerator.name}, {rules} rules\n")
+        typer.echo(f"{layer.name} on {accelerator.name}, {mode} mode\n")
         print_analysis(accelerator, analysis)
 
 
@@ -170,7 +166,7 @@ def _print_run(run: Run) -> None:
         unit, scale = common_unit([x.value for x in run.layers if x.value is not None] or [1.0], ENERGY)
     heads = [("layer", False), ("status", False), (unit, True), ("strategies", False), ("dataflows", False)]
     heads += [("reused", True)] if run.options.reuse else []
-    shown = make_table(f"{run.network.name} on {run.accelerator.name}, {run.options.rules} rules", heads)
+    shown = make_table(f"{run.network.name} on {run.accelerator.name}, {run.options.mode} mode", heads)
     for x in run.layers:
         cells: list[Any] = [x.layer.name, x.status, "-" if x.value is None else short(x.value / scale)]
         cells += ["-", "-"] if x.chosen is None else [x.chosen.strategies or "-", _flows(x.chosen.accelerator)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +34,24 @@ Size = Annotated[
 Variables = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Variable of a template file; may be repeated.")
 ]
+
+
+def give_text(text: str, losses: Sequence[str], out: Path | None, strict: bool, quiet: bool = False) -> int:
+    """Writes an exported text to a file or standard output, its losses to standard error; returns the exit code.
+
+    strict   nothing is written when something is lost, and the code is 1;  quiet   only a file is written
+    """
+    from tileloom.core.files import write_text_atomic
+
+    for loss in () if quiet else losses:
+        typer.echo(f"lost: {loss}", err=True)
+    if strict and losses:
+        return 1
+    if out is not None:
+        write_text_atomic(out, text)
+    elif not quiet:
+        typer.echo(text, nl=False)
+    return 0
 
 
 @contextmanager

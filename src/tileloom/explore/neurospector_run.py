@@ -35,13 +35,13 @@ class Options:
     mapper: Literal["bottom_up", "brute_force", "optimal"] = "bottom_up"
     metric: Metric = "energy"
     dataflow: Mode = "fixed"
-    rules: Literal["corrected", "faithful"] = "corrected"
+    mode: Literal["corrected", "faithful"] = "corrected"
     reuse: bool = False
     together: tuple[str, ...] = ()
 
     @property
     def faithful(self) -> bool:
-        return self.rules == "faithful"
+        return self.mode == "faithful"
 
 
 def read_options(mapper: str, objective: str, given: dict[str, str]) -> Options:
@@ -54,7 +54,7 @@ def read_options(mapper: str, objective: str, given: dict[str, str]) -> Options:
             return allowed[0]
         return value
 
-    known = ("dataflow", "rules", "reuse", "together")
+    known = ("dataflow", "mode", "reuse", "together")
     wrong += [
         f"there is no option '{n}'{did_you_mean(n, list(known))}; there are: {', '.join(known)}"
         for n in given
@@ -64,7 +64,7 @@ def read_options(mapper: str, objective: str, given: dict[str, str]) -> Options:
         mapper=one_of("--mapper", mapper, MAPPERS),  # type: ignore[arg-type]
         metric="energy" if one_of("--objective", objective, ("energy", "latency")) == "energy" else "cycle",
         dataflow=one_of("dataflow", given.get("dataflow", "fixed"), ("fixed", "flexible")),  # type: ignore[arg-type]
-        rules=one_of("rules", given.get("rules", "corrected"), ("corrected", "faithful")),  # type: ignore[arg-type]
+        mode=one_of("mode", given.get("mode", "corrected"), ("corrected", "faithful")),  # type: ignore[arg-type]
         reuse=one_of("reuse", given.get("reuse", "false").lower(), ("false", "true")) == "true",
         together=tuple(n.strip() for n in given.get("together", "").split(",") if n.strip()),
     )
@@ -204,7 +204,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "mapper": o.mapper,
         "objective": "energy" if o.metric == "energy" else "latency",
         "dataflow": o.dataflow,
-        "rules": o.rules,
+        "mode": o.mode,
         "reuse": o.reuse,
         "together": list(o.together),
         "total": run.total,

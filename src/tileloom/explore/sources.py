@@ -27,7 +27,7 @@ def load_network(
     bits: int | None = None,
     variables: Mapping[str, object] | None = None,
 ) -> Network:
-    """A network from an ONNX or YAML file, a library name, or an einsum string (a network of one layer).
+    """A network from an ONNX or YAML file, a MAESTRO model file (.m), a library name, or an einsum string (a network of one layer).
 
     bind   sizes of symbolic dimensions, as {"N": 1}, or of an einsum's indices
     bits   of every value of an ONNX network or einsum; default 8
@@ -39,6 +39,11 @@ def load_network(
         return Network(
             problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),), source=str(source)
         )
+    if str(source).endswith(".m"):
+        from tileloom.mapping.notation.maestro_meaning import network_of
+        from tileloom.mapping.notation.maestro_reader import read_mapping
+
+        return network_of(read_mapping(str(source)))
     if has_section(_path(source), "workload"):
         return read_network(_path(source), variables or {})
     from tileloom.workload.load import load_network as load
@@ -66,6 +71,8 @@ def load_problem(
     if sizes:
         raise InputError(f"{source}: sizes are for an einsum; for symbolic dimensions of a file give bind (--bind)")
     path, layer = split_layer(str(source))
+    if path.endswith(".m"):
+        return _pick(load_network(path), layer)
     if has_section(path, "workload"):
         return _pick(read_network(path, variables or {}), layer)
     return load(path, layer=layer, bind=bind, **_given(bits=bits))
@@ -93,7 +100,7 @@ def split_layer(source: str) -> tuple[str, str | None]:
     """
     if Path(source).is_file():
         return source, None
-    for end in (".onnx:", ".yaml:", ".yml:"):
+    for end in (".onnx:", ".yaml:", ".yml:", ".m:"):
         if end in source:
             path, _, layer = source.partition(end)
             return path + end[:-1], layer
@@ -125,6 +132,12 @@ def load_architecture(
 
     variables, workload   for AccelForge files: values of the templates, and what the rules are resolved for
     """
+    if str(source).endswith(".m"):
+        raise InputError(
+            f"{source}: a MAESTRO hardware file has no memories or wires to map onto; evaluate a .m mapping on it "
+            "(tileloom evaluate FILE.m --arch HW.m), or give a library name or YAML file",
+            file=str(source),
+        )
     if has_section(_path(source), "arch"):
         problems = _problems(workload)
         return read_chip(_path(source), variables or {}, problems)

@@ -61,14 +61,14 @@ def test_an_optimizers_table_goes_straight_back_into_the_analyzer(
     run: Callable[..., Any], small: Path, tmp_path: Path, rules: str
 ) -> None:
     found = mapped(
-        run, small, tmp_path / "out", "--layer", "t1", "--option", "dataflow=flexible", "--option", f"rules={rules}"
+        run, small, tmp_path / "out", "--layer", "t1", "--option", "dataflow=flexible", "--option", f"mode={rules}"
     )
     assert found.code == 0
     layer = found.json["layers"][0]
     assert layer["strategies"].startswith(("PM", "SP"))
     out = tmp_path / "out"
     again = run("evaluate", out / "t1.table.cfg", "--problem", out / "network.cfg", "--arch", out / "t1.accelerator.cfg",
-                "--model", "neurospector", "--option", f"rules={rules}", "--json")  # fmt: skip
+                "--model", "neurospector", "--mode", rules, "--json")  # fmt: skip
     assert again.code == 0
     assert again.json["energy_pj"] == layer["analysis"]["energy_pj"] == layer["value"]
     assert again.json["table"] == layer["analysis"]["table"]

@@ -27,6 +27,7 @@ def command(
     gap: Annotated[float | None, typer.Option(min=0, max=1, help="Stop at this proven relative gap.")] = None,
     pareto: Annotated[bool, typer.Option(help="Find every energy/latency trade-off.")] = False,
     imperfect: Annotated[bool, typer.Option(help="Also try tiles that do not divide.")] = False,
+    template: Annotated[str | None, typer.Option(help="Dataflow of the mapper 'template' (kcp_ws, rs, ...).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of a random mapper.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other mapper option.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -41,7 +42,7 @@ def command(
 
     Each distinct layer is searched once. Exit code 1 when a layer has no mapping or a node was skipped. With a NeuroSpector
     accelerator (CHIP.cfg) NETWORK is a file of that tool, the mapper bottom_up, brute_force or optimal, --option takes
-    dataflow=flexible, rules=faithful, reuse=true, together=LAYER,LAYER, and --out gets tables that `evaluate` takes.
+    dataflow=flexible, mode=faithful, reuse=true, together=LAYER,LAYER, and --out gets tables that `evaluate` takes.
     """
     from tileloom import api
     from tileloom.cli import mapping_view as view
@@ -57,7 +58,7 @@ def command(
     given = o.plain_pairs("--set", variables)
     loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
     chip = api.load_architecture(arch, variables=given, workload=loaded)
-    flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed}
+    flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed, "template": template}
     with progress_bar(f"Mapping {loaded.name}", progress) as callback:
         result = api.map(
             loaded,

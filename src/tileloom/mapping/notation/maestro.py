@@ -88,6 +88,11 @@ class MaestroFile:
     path: str = ""
 
 
+def where(layer: DirectiveLayer) -> str:
+    """The layer in messages: its name, and its line where it comes from a file."""
+    return f"layer '{layer.name}'" + (f" of line {layer.line}" if layer.line else "")
+
+
 def format_dataflow(dataflow: Iterable[Directive]) -> str:
     """'SpatialMap(1,1) K; Cluster(4,P); ...' on one line."""
     return "; ".join(str(d) for d in dataflow)

@@ -21,6 +21,7 @@ from tileloom.mapping.legality import check_mapping
 from tileloom.mapping.notation.dmazerunner import Converted, ExecutionMethod, to_tree
 from tileloom.search.dmazerunner.auto import START, auto_optimize
 from tileloom.search.dmazerunner.full import Exploration, optimum
+from tileloom.search.dmazerunner.reasons import why_none
 from tileloom.search.objective import Objective, SearchResult, Status
 from tileloom.workload.problem import Problem
 
@@ -142,7 +143,7 @@ def _result(
             evaluated=found.methods,
             seconds=perf_counter() - started,
             mapper=name,
-            reasons=_why(chip, found.pruning),
+            reasons=why_none(Nest.of(problem), chip, found.pruning),
             explain=explain,
         )
     method = found.best[objective].method
@@ -193,12 +194,3 @@ def _legal_tree(
 
 def _value(energy_pj: float, cycles: float, objective: Objective) -> float:
     return energy_pj if objective == "energy" else cycles if objective == "latency" else energy_pj * cycles
-
-
-def _why(chip: DmazeChip, pruning: Pruning) -> tuple[str, ...]:
-    return (
-        f"no split of the loops fits {chip.cgra_size} PEs, {chip.rf_elements:g} values of registers each and "
-        f"{chip.spm_banks:g} banks of {chip.bank_bytes:g} bytes",
-        f"with at least {pruning.pe:.2g} of the PEs, {pruning.rf:.2g} of the registers and {pruning.spm:.2g} of the "
-        "scratchpad used: lower these minima",
-    )
