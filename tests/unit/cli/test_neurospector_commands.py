@@ -77,7 +77,8 @@ def test_an_optimizers_table_goes_straight_back_into_the_analyzer(
     shown = run("evaluate", out / "t1.table.cfg", "--problem", out / "network.cfg", "--arch", out / "t1.accelerator.cfg",
                 "--model", "neurospector")  # fmt: skip
     assert "one after another" in shown.out
-    nest = run("evaluate", out / "t1.table.cfg", "--problem", out / "network.cfg", "--arch", out / "t1.accelerator.cfg")
+    nest = run("evaluate", out / "t1.table.cfg", "--problem", out / "network.cfg", "--arch", out / "t1.accelerator.cfg",
+               "--model", "loopnest")  # fmt: skip
     assert "hold" in nest.out
     assert mapped(run, small, out).code == 2
 
