@@ -134,7 +134,7 @@ def test_constraints_wait_for_their_row_and_infeasible_is_said() -> None:
 
 
 def test_reuse_and_sharing_are_never_negative() -> None:
-    layers = read_layers(INPUTS / "networks" / "branch.cfg").layers
+    layers = read_layers(INPUTS / "networks" / "branch.cfg").layers[:3]
     for metric in ("energy", "cycle"):
         for reused in across_layers(chip("eyeriss"), layers, metric):  # type: ignore[arg-type]
             assert 0 < reused.energy_pj <= reused.chosen.analysis.energy_pj
@@ -189,7 +189,7 @@ def test_shares_of_the_chips_are_proven_and_cost_what_they_say() -> None:
         if metric == "cycle" and all(s.parallel for s in found.shares):
             assert found.cost == max(c.analysis.cycles for c in found.layers)
     # Every table with this number of chips, one after another.
-    tiny = ConvLayer("tiny", (2, 1, 2, 1, 4, 1, 1, 1), 1)
+    tiny = ConvLayer("tiny", (2, 1, 1, 1, 4, 1, 1, 1), 1)
     for share in partition(machine, [tiny, tiny], "energy").shares:
         rows = searched_rows(machine)
         splits = [ordered_splits(e, len(rows)) for e in tiny.dims]

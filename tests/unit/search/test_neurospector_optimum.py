@@ -85,8 +85,8 @@ def test_with_constraints_on_a_row(row: int) -> None:
 
 def test_stopped_with_a_bound() -> None:
     layer = ConvLayer("conv", (16, 1, 8, 8, 16, 3, 3, 1), 1)
-    stopped = optimum(chip("simba_mini"), layer, "energy", "flexible", time_limit_s=0.0)
-    best = optimum(chip("simba_mini"), layer, "energy", "flexible")
+    stopped = optimum(chip("simba_mini"), layer, "energy", "fixed", time_limit_s=0.0)
+    best = optimum(chip("simba_mini"), layer, "energy", "fixed")
     assert (stopped.status, best.status) == ("stopped", "optimal")
     assert best.open_gap == 0 < stopped.open_gap
     assert best.chosen is not None and stopped.chosen is not None
