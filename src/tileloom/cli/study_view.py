@@ -40,6 +40,11 @@ def _text(column: Column, value: Value) -> str:
         return escape(value)
     if column.scale != 1:
         return short(value / column.scale)
-    if column.name.endswith("percent") or abs(value) < 1e4 or column.name in ("mappings", "costed"):
+    if (
+        column.name.endswith("percent")
+        or abs(value) < 1e4
+        or isinstance(value, int)
+        or column.name in ("mappings", "costed")
+    ):
         return short(value)
     return f"{value:.3e}"

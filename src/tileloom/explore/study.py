@@ -18,7 +18,7 @@ from tileloom.core.jsonio import to_json
 
 Value = str | int | float | bool | None
 STUDY_FORMAT = "tileloom study 1"
-OWN = {"study.json", "table.csv", "table.parquet", "report.html"}
+OWN = {"study.json", "table.csv", "table.parquet", "report.html", "methods"}
 """Everything a study's folder may hold; one with anything else in it is not written to."""
 
 

@@ -11,6 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tileloom.architecture.dump import architecture_to_yaml
+from tileloom.architecture.notation.dmazerunner import DmazeChip
+from tileloom.explore.run import problem_to_yaml
+from tileloom.workload.frontends.dmazerunner import read_model
+
 REFERENCE = Path(__file__).parents[2] / "reference" / "dmazerunner"
 INPUTS = REFERENCE / "inputs"
 Run = Callable[..., Any]
@@ -83,6 +88,21 @@ def test_rapid_measures_against_the_whole_space(run: Run) -> None:
     assert whole["counted_all"] is False
     assert [whole[f"lost_{g}_percent"] for g in ("energy", "latency", "edp")] == [0, 0, 0]
     assert all(r["lost_edp_percent"] >= 0 for r in data["rows"])
+
+
+def test_the_best_methods_are_written_and_evaluate_to_their_cost(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    call = ("study", "dmazerunner", "model", INPUTS / "bert-base-uncased.json", "--mode", "faithful", "--out", out)
+    data = run(*call, "--json").json
+    (row,) = (r for r in data["rows"] if r["layer"] == "qa_outputs")
+    (work, chip) = (tmp_path / "w.yaml", tmp_path / "c.yaml")
+    (layer,) = (x for x in read_model(INPUTS / "bert-base-uncased.json") if x.name == "qa_outputs")
+    work.write_text(problem_to_yaml(layer.problem()))
+    chip.write_text(architecture_to_yaml(DmazeChip().architecture()))
+    saved = out / "methods" / "qa_outputs.yaml"
+    call = ("evaluate", saved, "--problem", work, "--arch", chip, "--model", "dmazerunner")  # type: ignore[assignment]
+    cost = run(*call, "--model-option", "mode=faithful", "--json").json
+    assert cost["energy_pj"] * cost["cycles"] == pytest.approx(row["edp_pj_cycles"])
 
 
 def test_model_totals_both_ways(run: Run) -> None:

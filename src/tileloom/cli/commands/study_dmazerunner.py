@@ -148,7 +148,7 @@ def model(
     from tileloom.architecture.notation.dmazerunner import DmazeArchitecture, read_architecture
     from tileloom.cli.show import progress_bar
     from tileloom.explore.dmazerunner.model_result import model_result
-    from tileloom.explore.dmazerunner.network import optimize_model
+    from tileloom.explore.dmazerunner.network import optimize_model, write_methods
     from tileloom.search.dmazerunner.auto import START
     from tileloom.workload.frontends.dmazerunner import read_model
 
@@ -165,7 +165,10 @@ def model(
     begin = process_time()
     with progress_bar("Auto-optimizer", progress) as callback:
         run = optimize_model(source, arch, faithful=faithful, start=start, prove=prove, progress=callback)
-    _show(model_result(run, Path(network).stem, faithful=faithful, seconds=process_time() - begin), out, json)
+    seconds = process_time() - begin
+    if out is not None:
+        write_methods(run, out)
+    _show(model_result(run, Path(network).stem, faithful=faithful, seconds=seconds), out, json)
 
 
 def _show(study: StudyResult, out: Path | None, json: bool) -> None:

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tileloom.architecture.notation.dmazerunner import DmazeArchitecture, DmazeChip, Pruning
 from tileloom.core.errors import UnsupportedError
+from tileloom.core.files import write_text_atomic
 from tileloom.cost.models.dmazerunner.nest import Nest
+from tileloom.explore.run import file_names
+from tileloom.explore.study import refuse_folder
+from tileloom.mapping.notation.dmazerunner_file import method_to_yaml
 from tileloom.search.dmazerunner.auto import START, AutoResult, auto_optimize
 from tileloom.search.dmazerunner.full import GOALS, Exploration, optimum
 from tileloom.search.dmazerunner.reasons import why_none
@@ -117,6 +122,22 @@ def optimize_model(
         if progress is not None:
             progress(layer.name, len(runs), len(layers))
     return ModelRun(tuple(runs))
+
+
+def write_methods(run: ModelRun, folder: Path, objective: str = "edp") -> tuple[Path, ...]:
+    """The best execution method of every layer as a file in folder/methods, which `evaluate` takes. InputError when the
+    folder holds anything that no study wrote."""
+    refuse_folder(folder)
+    target = folder / "methods"
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    stems = file_names(r.layer.name for r in run.layers)
+    for r, stem in zip(run.layers, stems, strict=True):
+        best = r.result.exploration.best
+        if best is not None:
+            written.append(target / f"{stem}.yaml")
+            write_text_atomic(written[-1], method_to_yaml(best[objective].method, r.layer.name))
+    return tuple(written)
 
 
 def _run(layer: ModelLayer, arch: DmazeArchitecture, start: Pruning, faithful: bool, prove: bool) -> LayerRun:
