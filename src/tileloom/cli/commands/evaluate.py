@@ -1,4 +1,4 @@
-"""`tileloom evaluate`: what one mapping of one problem costs, or MAESTRO's files layer by layer."""
+"""`tileloom evaluate`: what one mapping of one problem costs, or MAESTRO's or NeuroSpector's files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def command(
     bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
-    mode: Annotated[str, typer.Option(help="Of MAESTRO's files: corrected or faithful.")] = "corrected",
+    mode: Annotated[
+        str, typer.Option(help="Of MAESTRO's and NeuroSpector's files: corrected or faithful.")
+    ] = "corrected",
     technology: Annotated[str, typer.Option(help="Of MAESTRO's files: released, 28nm or a YAML file.")] = "released",
     lanes: Annotated[int, typer.Option(min=1, help="Of MAESTRO's files: multipliers per PE.")] = 1,
     csv: Annotated[Path | None, typer.Option(help="Write MAESTRO's CSV file here (faithful mode).")] = None,
@@ -35,12 +37,18 @@ def command(
 ) -> None:
     """Evaluate MAPPING of problem P on ARCH.
 
-    Two .m files of MAESTRO (mapping and hardware) need no problem; exit code 1 when a layer is refused.
+    Two .m files of MAESTRO (mapping and hardware) need no problem; exit code 1 when a layer is refused. With a
+    NeuroSpector accelerator (CHIP.cfg), MAPPING is a scheduling table and P a network file of the same tool.
     """
     if mapping.endswith(".m") and model in (None, "maestro"):
         from tileloom.cli.maestro_view import evaluate_files
 
         raise typer.Exit(evaluate_files(mapping, arch, mode, technology, lanes, csv, json))
+    if arch.lower().endswith(".cfg"):
+        from tileloom.cli import neurospector
+
+        neurospector.evaluate(mapping, problem, arch, model, mode, json)
+        return
     from tileloom import api
     from tileloom.cli.cost_view import print_cost
     from tileloom.cli.show import emit_json

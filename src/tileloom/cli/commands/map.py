@@ -41,14 +41,19 @@ def command(
 ) -> None:
     """Map every layer of NETWORK onto ARCH, with proof.
 
-    Each distinct layer is searched once. Exit code 1 when a layer has no mapping or a node was skipped.
+    Each distinct layer is searched once. Exit code 1 when a layer has no mapping or a node was skipped. With a NeuroSpector
+    accelerator (CHIP.cfg) NETWORK is a file of that tool, the mapper bottom_up, brute_force or optimal, --option takes
+    dataflow=flexible, mode=faithful, reuse=true, together=LAYER,LAYER, and --out gets tables that `evaluate` takes.
     """
     from tileloom import api
     from tileloom.cli import mapping_view as view
+    from tileloom.cli import neurospector
     from tileloom.cli.show import emit_json, note, progress_bar
     from tileloom.explore.record import describe
     from tileloom.explore.run import read_run, refuse_target
 
+    if neurospector.is_native(arch):
+        neurospector.map_network(network, arch, objective, mapper, model, option, layer, out, progress, json)
     if out is not None:
         refuse_target(out)
     spec = o.model_spec(model, model_option)

@@ -55,14 +55,16 @@ NOTATIONS: Registry[Notation] = Registry(
     builtin={
         "yaml": from_module("tileloom.mapping.notation.own:YAML"),
         "maestro": from_module("tileloom.mapping.notation.maestro_notation:MAESTRO"),
+        "neurospector": from_module("tileloom.mapping.notation.neurospector_notation:NEUROSPECTOR"),
     },
     about={
         "yaml": "mapping: Tileloom's own files",
+        "neurospector": "mapping: NeuroSpector's scheduling tables",
         "maestro": "mapping and network: MAESTRO's .m files (directives; model files)",
     },
 )
 
-SUFFIXES = {".m": "maestro", ".yaml": "yaml", ".yml": "yaml"}
+SUFFIXES = {".m": "maestro", ".cfg": "neurospector", ".yaml": "yaml", ".yml": "yaml"}
 """Of files that are recognised by their names."""
 
 
