@@ -27,18 +27,21 @@ class _Level:
 
 
 def directives_of_tree(
-    problem: Problem, named: ProblemLayer, mapping: MappingTree
+    problem: Problem, named: ProblemLayer, mapping: MappingTree, *, output_rows: bool = False
 ) -> tuple[tuple[Directive, ...], tuple[str, ...]]:
-    """The directives of a chain, and what they lose. Raises UnsupportedError for trees with branches, and as `directives_of`."""
+    """The directives of a chain, and what they lose. Raises UnsupportedError for trees with branches, and as `directives_of`.
+
+    output_rows  maps of Y' and X' instead of Y and X
+    """
     if not mapping.is_chain:
         raise UnsupportedError("MAESTRO's directives are one nest; this mapping has branches")
     if any(isinstance(n, Joint) for n in mapping.nodes):
         raise UnsupportedError("loops that advance together cannot be written; write two SpatialMaps by hand")
-    return directives_of(problem, named, mapping.loops)
+    return directives_of(problem, named, mapping.loops, output_rows=output_rows)
 
 
 def directives_of(
-    problem: Problem, named: ProblemLayer, loops: Sequence[Loop]
+    problem: Problem, named: ProblemLayer, loops: Sequence[Loop], *, output_rows: bool = False
 ) -> tuple[tuple[Directive, ...], tuple[str, ...]]:
     """The directives of a chain's loops, outermost first, and what they lose.
 
@@ -57,7 +60,7 @@ def directives_of(
         _check(level.maps, current)
         current |= {m.dim: m.size for m in level.maps}
         flow += [Cluster(level.units)] if k else []
-        flow += [_input_centric(m, named, current) for m in level.maps]
+        flow += level.maps if output_rows else [_input_centric(m, named, current) for m in level.maps]
     return tuple(flow), tuple(dict.fromkeys(losses))
 
 
@@ -79,12 +82,25 @@ def _levels(
         if loop.dim not in words:
             raise UnsupportedError(f"MAESTRO's layer has no dimension for {loop.dim}")
         m = Map("spatial" if loop.spatial else "temporal", tile, tile, words[loop.dim])
+        if not loop.spatial and any(o.dim == m.dim for o in open_maps):
+            open_maps = _again(open_maps, m, levels)
+            continue
         if not loop.spatial:
             open_maps.append(m)
             continue
         levels.append(_Level(_folded(open_maps, m, trips), trips))
         open_maps = []
     return levels, open_maps
+
+
+def _again(maps: list[Map], m: Map, levels: list[_Level]) -> list[Map]:
+    """A dim that loops twice in time before it is spread: in one map if the loops are next to each other, else the maps so
+    far become a level of one unit, whose first map folds over it."""
+    if maps[-1].dim == m.dim:
+        return [*maps[:-1], m]
+    fold = Map("spatial", maps[0].size, maps[0].offset, maps[0].dim)
+    levels.append(_Level([fold, *maps[1:]], 1))
+    return [m]
 
 
 def _folded(maps: list[Map], spatial: Map, units: int) -> list[Map]:

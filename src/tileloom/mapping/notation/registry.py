@@ -56,11 +56,21 @@ NOTATIONS: Registry[Notation] = Registry(
         "yaml": from_module("tileloom.mapping.notation.own:YAML"),
         "maestro": from_module("tileloom.mapping.notation.maestro_notation:MAESTRO"),
         "neurospector": from_module("tileloom.mapping.notation.neurospector_notation:NEUROSPECTOR"),
+        "union": from_module("tileloom.mapping.notation.union_file:UNION"),
+        "timeloop": from_module("tileloom.mapping.notation.timeloop:TIMELOOP"),
+        "accelforge": from_module("tileloom.mapping.notation.others:ACCELFORGE"),
+        "dmazerunner": from_module("tileloom.mapping.notation.others:DMAZERUNNER"),
+        "gamma": from_module("tileloom.mapping.notation.gamma:GAMMA"),
     },
     about={
         "yaml": "mapping: Tileloom's own files",
-        "neurospector": "mapping: NeuroSpector's scheduling tables",
         "maestro": "mapping and network: MAESTRO's .m files (directives; model files)",
+        "union": "mapping: Union's clusters and blocks of tile sizes, with their problem",
+        "timeloop": "mapping: Timeloop's directives (factors with residuals, permutations, split, bypass)",
+        "accelforge": "mapping: AccelForge's nodes (Storage, Temporal, Spatial, Compute)",
+        "neurospector": "mapping: NeuroSpector's scheduling tables",
+        "dmazerunner": "mapping: dMazeRunner's execution methods",
+        "gamma": "mapping: GAMMA's genomes, 7 genes a level",
     },
 )
 
