@@ -13,8 +13,9 @@ from tileloom.core.errors import InputError, TileloomError
 from tileloom.explore.conform.base import Check, ConformReport, Progress, Skip
 from tileloom.explore.conform.union_problems import contractions, imported_files, layers
 from tileloom.explore.conform.union_row import UnionRow
+from tileloom.explore.conform.union_two_tools import two_tools
 
-KINDS: tuple[Callable[[Path], Iterable[UnionRow]], ...] = (imported_files, contractions, layers)
+KINDS: tuple[Callable[[Path], Iterable[UnionRow]], ...] = (imported_files, contractions, layers, two_tools)
 
 
 def conform_union(reference: str | Path, limit: int | None = None, progress: Progress | None = None) -> ConformReport:
