@@ -20,6 +20,7 @@ from tileloom.cli.commands import (
     compare,
     conform,
     convert,
+    dataflows,
     doctor,
     evaluate,
     imports,
@@ -51,6 +52,7 @@ app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("conform")(conform.command)
 app.command("study")(study.command)
+app.command("dataflows")(dataflows.command)
 app.command("doctor")(doctor.command)
 
 
