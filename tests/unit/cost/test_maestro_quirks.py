@@ -52,12 +52,12 @@ def test_q2_the_last_case_decides_the_intensity() -> None:
 
 
 def test_q3_offchip_bandwidth_depends_on_the_last_cases() -> None:
-    """One more index of K needs four times the bandwidth in the faithful model; in truth a quarter more data takes longer."""
+    """One more index of K needs four times the bandwidth in the faithful model; in truth partial sums come back, twice the data."""
     flow = "SpatialMap(1,1) M; TemporalMap(1,1) N; TemporalMap(4,4) K;"
     sizes = ((4, 2, 4), (4, 2, 5))
     assert [evaluate_layer(gemm(*s, flow), CHIP).record.top.offchip_elements_per_cycle for s in sizes] == [5, 20]
     few, many = (offchip_cycles(evaluate_corrected(gemm(*s, flow), CHIP)) for s in sizes)
-    assert few < many < 2 * few
+    assert few < many < 3 * few
     slower = evaluate_corrected(gemm(*sizes[1], flow), replace(CHIP, offchip_elements_per_cycle=1))
     assert offchip_cycles(slower) == 2 * many
 
