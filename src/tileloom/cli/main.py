@@ -17,6 +17,7 @@ import typer
 from tileloom import __version__
 from tileloom.cli.commands import (
     check,
+    codesign,
     compare,
     conform,
     convert,
@@ -27,7 +28,7 @@ from tileloom.cli.commands import (
     listing,
     map,
     report,
-    study,
+    studies,
 )
 from tileloom.core.errors import TileloomError
 
@@ -50,9 +51,10 @@ app.command("convert")(convert.command)
 app.command("import")(imports.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
+app.command("codesign")(codesign.command)
 app.command("conform")(conform.command)
-app.command("study")(study.command)
 app.command("dataflows")(dataflows.command)
+app.add_typer(studies.app, name="study")
 app.command("doctor")(doctor.command)
 
 

@@ -146,8 +146,19 @@ def load_architecture(
     return load(_path(source))
 
 
-def load_mapping(source: Source, problem: Problem | None = None) -> MappingTree:
-    """A mapping from a YAML file; with its problem, dimensions and tensors are checked as it is read."""
+def load_mapping(
+    source: Source, problem: Problem | None = None, architecture: Architecture | None = None
+) -> MappingTree:
+    """A mapping from a YAML file; with its problem, dimensions and tensors are checked as it is read.
+
+    architecture   with it, and the problem, dMazeRunner's execution methods are read, too
+    """
+    from tileloom.mapping.notation.dmazerunner import to_tree
+    from tileloom.mapping.notation.dmazerunner_file import is_method_file, read_method
     from tileloom.mapping.yaml import mapping_from_yaml
 
+    if is_method_file(source):
+        if problem is None or architecture is None:
+            raise InputError(f"{source}: an execution method is read with its problem and architecture")
+        return to_tree(read_method(source, problem), problem, architecture).mapping
     return mapping_from_yaml(Path(source), problem)

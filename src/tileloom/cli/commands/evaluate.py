@@ -22,6 +22,7 @@ def command(
     model: Annotated[
         str | None, typer.Option("--model", metavar="MODEL", help="Cost model (default loopnest).")
     ] = None,
+    model_option: o.ModelOption = None,
     size: o.Size = None,
     bind: o.Bind = None,
     bits: o.Bits = None,
@@ -49,9 +50,9 @@ def command(
     if problem is None:
         raise InputError(f"{mapping}: give its problem (--problem); only MAESTRO's .m files hold it themselves")
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    tree = o.read_mapping(mapping, work)
+    tree = o.read_mapping(mapping, work, chip)
     with o.naming(mapping):
-        cost = api.evaluate(work, chip, tree, model or "loopnest")
+        cost = api.evaluate(work, chip, tree, o.model_spec(model or "loopnest", model_option))
     if json:
         emit_json({"problem": work.name, "architecture": chip.name, **cost_record(cost)})
     else:

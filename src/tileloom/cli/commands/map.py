@@ -19,6 +19,7 @@ def command(
     objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "edp",
     mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
     model: o.Model = "loopnest",
+    model_option: o.ModelOption = None,
     out: Annotated[Path | None, typer.Option(help="Write a run directory with report.html here.")] = None,
     bind: o.Bind = None,
     size: o.Size = None,
@@ -50,6 +51,7 @@ def command(
 
     if out is not None:
         refuse_target(out)
+    spec = o.model_spec(model, model_option)
     given = o.plain_pairs("--set", variables)
     loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
     chip = api.load_architecture(arch, variables=given, workload=loaded)
@@ -60,7 +62,7 @@ def command(
             chip,
             cast("Objective", objective),
             mapper=mapper,
-            model=model,
+            model=spec,
             options=view.mapper_options(flags, option),
             workers=workers,
             cache=False if no_cache else (str(cache) if cache else True),

@@ -18,11 +18,13 @@ CONFORM: Registry[Recompute] = Registry(
         "dmazerunner": from_module("tileloom.explore.conform.dmazerunner:conform_dmazerunner"),
         "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
         "maestro": from_module("tileloom.explore.conform.maestro:conform_maestro"),
+        "codesign": from_module("tileloom.explore.conform.codesign:conform_codesign"),
     },
     about={
         "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
         "dmazerunner": "dMazeRunner: mappings, searches, energy validation and memory studies",
         "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
         "maestro": "MAESTRO: its CSV columns, screen reports and logs, and the mappings it refuses",
+        "codesign": "semi-decoupled co-design: networks from seeds, layer and network costs, correlations, fronts, optima",
     },
 )
