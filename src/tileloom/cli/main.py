@@ -21,6 +21,7 @@ from tileloom.cli.commands import (
     compare,
     conform,
     convert,
+    dataflows,
     doctor,
     evaluate,
     imports,
@@ -52,6 +53,7 @@ app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("codesign")(codesign.command)
 app.command("conform")(conform.command)
+app.command("dataflows")(dataflows.command)
 app.add_typer(studies.app, name="study")
 app.command("doctor")(doctor.command)
 
