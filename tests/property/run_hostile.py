@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from readers import HOSTILE, text_readers
-
 from tileloom.core.errors import TileloomError
 
 
