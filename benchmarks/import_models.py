@@ -53,11 +53,14 @@ def main() -> Iterator[str]:
     if find_spec("torch") is None or find_spec("transformers") is None:
         yield f"Hugging Face models: torch and transformers are not installed for {sys.executable}; not run"
         return
-    import torch  # noqa: F401
-    import transformers  # noqa: F401
+    from importlib import import_module
 
+    from torch import nn
+
+    tl.load_network(nn.Linear(2, 2), inputs=[(1, 2)])
     for name in ("bert", "gpt2", "llama", "vit", "resnet", "mobilenet_v2", "convnext"):
         head = HEADS.get(name, "none")
+        import_module(f"transformers.models.{name}.modeling_{name}")
         yield _timed(f"hf:{name} ({head})", lambda n=name, h=head: tl.load_network(f"hf:{n}", variables={"head": h}))
 
 
