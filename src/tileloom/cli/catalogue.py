@@ -50,8 +50,10 @@ def entries(kind: str) -> list[tuple[str, str]]:
 
         return MAPPERS.summaries()
     from tileloom.explore.formats import FORMATS, OBJECTS
+    from tileloom.mapping.notation.registry import NOTATIONS
 
-    return [*FORMATS.summaries(), *OBJECTS]
+    listed = [*FORMATS.summaries(), *OBJECTS]
+    return [*listed, *((name, about) for name, about in NOTATIONS.summaries() if name not in dict(listed))]
 
 
 def entry(kind: str, name: str) -> Entry:

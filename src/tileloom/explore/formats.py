@@ -154,11 +154,13 @@ def _dmazerunner(request: Request) -> Network:
 
 
 def _maestro(request: Request) -> Network:
-    from tileloom.mapping.notation.maestro_layers import network_of_layers
+    from tileloom.mapping.notation.maestro_meaning import network_of
     from tileloom.mapping.notation.maestro_reader import read_mapping
 
     request.nothing_to_bind()
-    return network_of_layers(read_mapping(request.path), request.width)
+    if request.bits is not None:
+        raise InputError(f"{request.path}: elements of MAESTRO's files are bytes; leave --bits out")
+    return network_of(read_mapping(request.path))
 
 
 YAML = (".yaml", ".yml")

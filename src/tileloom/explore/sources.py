@@ -144,6 +144,12 @@ def load_architecture(
 
     variables, workload   for AccelForge files: values of the templates, and what the rules are resolved for
     """
+    if str(source).endswith(".m"):
+        raise InputError(
+            f"{source}: a MAESTRO hardware file has no memories or wires to map onto; evaluate a .m mapping on it "
+            "(tileloom evaluate FILE.m --arch HW.m), or give a library name or YAML file",
+            file=str(source),
+        )
     if has_section(_path(source), "arch"):
         problems = _problems(workload)
         return read_chip(_path(source), variables or {}, problems)
@@ -152,8 +158,19 @@ def load_architecture(
     return load(_path(source))
 
 
-def load_mapping(source: Source, problem: Problem | None = None) -> MappingTree:
-    """A mapping from a YAML file; with its problem, dimensions and tensors are checked as it is read."""
+def load_mapping(
+    source: Source, problem: Problem | None = None, architecture: Architecture | None = None
+) -> MappingTree:
+    """A mapping from a YAML file; with its problem, dimensions and tensors are checked as it is read.
+
+    architecture   with it, and the problem, dMazeRunner's execution methods are read, too
+    """
+    from tileloom.mapping.notation.dmazerunner import to_tree
+    from tileloom.mapping.notation.dmazerunner_file import is_method_file, read_method
     from tileloom.mapping.yaml import mapping_from_yaml
 
+    if is_method_file(source):
+        if problem is None or architecture is None:
+            raise InputError(f"{source}: an execution method is read with its problem and architecture")
+        return to_tree(read_method(source, problem), problem, architecture).mapping
     return mapping_from_yaml(Path(source), problem)

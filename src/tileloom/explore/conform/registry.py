@@ -18,6 +18,7 @@ CONFORM: Registry[Recompute] = Registry(
         "dmazerunner": from_module("tileloom.explore.conform.dmazerunner:conform_dmazerunner"),
         "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
         "maestro": from_module("tileloom.explore.conform.maestro:conform_maestro"),
+        "codesign": from_module("tileloom.explore.conform.codesign:conform_codesign"),
         "union": from_module("tileloom.explore.conform.union:conform_union"),
     },
     about={
@@ -25,6 +26,7 @@ CONFORM: Registry[Recompute] = Registry(
         "dmazerunner": "dMazeRunner: mappings, searches, energy validation and memory studies",
         "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
         "maestro": "MAESTRO: its CSV columns, screen reports and logs, and the mappings it refuses",
+        "codesign": "semi-decoupled co-design: networks from seeds, layer and network costs, correlations, fronts, optima",
         "union": "Union's case studies: MLIR and ONNX files, contractions and layers as imported here",
     },
 )
