@@ -22,6 +22,9 @@ def main() -> None:
             path = Path(folder, name)
             path.write_text(text)
             show(name, tl.load_network(path))
+            if name.endswith(".mlir"):
+                result = tl.map(tl.load_network(path), tl.load_architecture("eyeriss"))
+                print(f"  mapped onto eyeriss: {result.energy_pj / 1e6:.2f} uJ, {result.status}")
     show("einsum", tl.load_network("O[p] += I[2*p + r] * W[r]", bind={"p": 16, "r": 3}))
     try:
         from torch import nn
