@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,25 +154,13 @@ def _dmazerunner(request: Request) -> Network:
 
 
 def _maestro(request: Request) -> Network:
-    from tileloom.mapping.notation.maestro_meaning import problem_of
+    from tileloom.mapping.notation.maestro_meaning import network_of
     from tileloom.mapping.notation.maestro_reader import read_mapping
-    from tileloom.workload.network import Layer, Network, Skipped
 
     request.nothing_to_bind()
-    file = read_mapping(request.path)
-    layers, skipped = list[Layer](), list[Skipped]()
-    for layer in file.layers:
-        repeated = sum(other.name.startswith(layer.name) for other in layers)
-        name = f"{layer.name}_{repeated + 1}" if layer.name in {other.name for other in layers} else layer.name
-        try:
-            problem = problem_of(layer)
-        except InputError as fault:
-            skipped.append(Skipped(node=name, operator=layer.operator, reason=f"{request.path}:{layer.line}: {fault}"))
-            continue
-        tensors = tuple(replace(t, bits=request.width) for t in problem.tensors)
-        problem = replace(problem, name=name, tensors=tensors)
-        layers.append(Layer(name=name, problem=problem, operator=layer.operator))
-    return Network(file.network or request.path.stem, tuple(layers), skipped=tuple(skipped), source=str(request.path))
+    if request.bits is not None:
+        raise InputError(f"{request.path}: elements of MAESTRO's files are bytes; leave --bits out")
+    return network_of(read_mapping(request.path))
 
 
 YAML = (".yaml", ".yml")
