@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tileloom.cost.kernels.zigzag_program import Ints, Program, compile_program
+from tileloom.cost.kernels.zigzag_program import MAX_LEVELS, MAX_OPERANDS, Ints, compile_program
 from tileloom.cost.kernels.zigzag_work import make_work
 from tileloom.cost.models.zigzag.evaluate import evaluate
 from tileloom.cost.models.zigzag.layer import ZigzagLayer
@@ -21,7 +21,7 @@ from tileloom.cost.models.zigzag.spatial import Levels, by_level, place, tempora
 from tileloom.cost.models.zigzag.version import get_version
 from tileloom.mapping.notation.zigzag import TemporalLoop, ZigzagMapping
 from tileloom.search.zigzag.factors import limited_factors
-from tileloom.search.zigzag.kernels import EDP, ENERGY, LATENCY, search_orders
+from tileloom.search.zigzag.orders import EDP, ENERGY, LATENCY, search_orders
 
 Objective = Literal["energy", "latency", "edp"]
 VersionName = Literal["defines", "3.9"]
@@ -74,7 +74,7 @@ def best_mapping(
     pool = sorted(factors, reverse=True)
     rank = {factor: i for i, factor in enumerate(sorted(set(pool)))}
     out_dims, out_sizes = np.zeros(len(pool) + 1, np.int64), np.ones(len(pool) + 1, np.int64)
-    out_cut = np.zeros((len(layer.operands), program.room.shape[1]), np.int64)
+    out_cut = np.zeros((MAX_OPERANDS, MAX_LEVELS), np.int64)
     _, _, seen, fitting = search_orders(
         program,
         np.array([rank[f] for f in pool], np.int64),
@@ -84,8 +84,7 @@ def best_mapping(
         faithful,
         not rules.narrow_links,
         not uneven,
-        make_work(program),
-        make_room(program, len(pool)),
+        make_work(),
         out_dims,
         out_sizes,
         out_cut,
@@ -93,27 +92,19 @@ def best_mapping(
     if not fitting:
         return Found(None, None, seen, reason=too_small(layer, machine))
     order = [(dims[out_dims[i]], int(out_sizes[i])) for i in range(len(pool))]
-    mapping = cut_order(layer, spatial, order, out_cut, program)
+    mapping = cut_order(layer, spatial, order, out_cut)
     return Found(mapping, evaluate(layer, machine, mapping, rules), seen)
 
 
 def cut_order(
-    layer: ZigzagLayer, spatial: tuple[Levels, ...], order: Sequence[TemporalLoop], cut: Ints, program: Program
+    layer: ZigzagLayer, spatial: tuple[Levels, ...], order: Sequence[TemporalLoop], cut: Ints
 ) -> ZigzagMapping:
     """The mapping that an order and its cuts stand for."""
     temporal = []
-    for o in range(len(layer.operands)):
-        ends = [0, *(int(cut[o, m]) for m in range(program.levels[o]))]
+    for o, levels in enumerate(spatial):
+        ends = [0, *(int(cut[o, m]) for m in range(len(levels) - 1))]
         temporal.append(tuple(tuple(order[a:b]) for a, b in zip(ends, ends[1:])))
     return ZigzagMapping(tuple(o.name for o in layer.operands), spatial, tuple(temporal))
-
-
-def make_room(program: Program, n: int) -> tuple[Ints, ...]:
-    """Scratch arrays of the allocation in kernels.py."""
-    count, dims = program.kind.shape
-    line = (count, n + 2)
-    floats = (np.ones((count, dims)), np.ones(dims), np.zeros(line), np.zeros(line))
-    return (*floats, *(np.zeros(count, np.int64) for _ in range(5)))  # type: ignore[return-value]
 
 
 def too_small(layer: ZigzagLayer, machine: ZigzagMachine) -> str:
