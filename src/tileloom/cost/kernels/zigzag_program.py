@@ -99,9 +99,7 @@ One record of fixed size: compiled code gets a pointer, where a tuple of arrays 
 """
 
 
-def compile_program(
-    layer: ZigzagLayer, machine: ZigzagMachine, spatial: tuple[Levels, ...], version: Version
-) -> Any:
+def compile_program(layer: ZigzagLayer, machine: ZigzagMachine, spatial: tuple[Levels, ...], version: Version) -> Any:
     """A `PROGRAM` record for a layer on a machine with its spatial loops (`by_level`).
 
     Raises InputError for operands linked to no memory, and for more levels, dimensions or memories than a record has.

@@ -66,10 +66,8 @@ def slices(program, k, j, dims, sizes, n, start, last_sum, work):
             trial[dims[i - 1]] *= sizes[i - 1]
             left /= sizes[i - 1]
         kind = program.kind[o, dims[i - 1]] if i > start else HALO
-        if kind == RELEVANT or kind == HALO:
-            size = footprint(program, o, trial) * bits
-        else:
-            size = foot[j, found - 1]
+        moves = kind in (RELEVANT, HALO)
+        size = footprint(program, o, trial) * bits if moves else foot[j, found - 1]
         if size > program.capacity[k]:
             break
         foot[j, found] = size
@@ -161,7 +159,9 @@ def better(objective, faithful, ties_by_cycles, energy, cycles, best_energy, bes
 
 
 @nb.njit(cache=True)
-def search_orders(program, rank, dim, size, objective, faithful, ties_by_cycles, even, work, out_dims, out_sizes, out_cut):
+def search_orders(
+    program, rank, dim, size, objective, faithful, ties_by_cycles, even, work, out_dims, out_sizes, out_cut
+):
     """The best order of a multiset of factors given in non-increasing order; Williams' prefix shifts, 2009.
 
     rank [i] orders the factors (equal ones have equal rank). Returns (energy, cycles, orders seen, orders that fit).
@@ -188,7 +188,9 @@ def search_orders(program, rank, dim, size, objective, faithful, ties_by_cycles,
             if objective != ENERGY or energy < limit or (energy == limit and (ties_by_cycles or not faithful)):
                 needed = objective != ENERGY or ties_by_cycles or not faithful
                 cycles = cycles_of(program, dims, sizes, n, work) if needed else 0.0
-                if fitting == 1 or better(objective, faithful, ties_by_cycles, energy, cycles, best_energy, best_cycles):
+                if fitting == 1 or better(
+                    objective, faithful, ties_by_cycles, energy, cycles, best_energy, best_cycles
+                ):
                     best_energy, best_cycles = energy, cycles
                     out_dims[:n], out_sizes[:n] = dims[:n], sizes[:n]
                     out_cut[:] = work.cut
