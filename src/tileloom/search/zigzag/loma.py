@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import inf
 from typing import Any, Literal
 
@@ -139,7 +140,7 @@ def cut_order(
     temporal = []
     for o, levels in enumerate(spatial):
         ends = [0, *(int(cut[o, m]) for m in range(len(levels) - 1))]
-        temporal.append(tuple(tuple(order[a:b]) for a, b in zip(ends, ends[1:])))
+        temporal.append(tuple(tuple(order[a:b]) for a, b in pairwise(ends)))
     return ZigzagMapping(tuple(o.name for o in layer.operands), spatial, tuple(temporal))
 
 
