@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tileloom.core.errors import InputError
 from tileloom.cost.kernels.zigzag_program import MAX_LEVELS, MAX_OPERANDS, Ints, compile_program
 from tileloom.cost.kernels.zigzag_work import make_work
 from tileloom.cost.models.zigzag.evaluate import evaluate
@@ -74,7 +75,7 @@ def best_mapping(
     task = Task(layer, machine, by_level(placed, layer, machine), temporal_sizes(layer, placed, rules), rules)
     program = compile_program(layer, machine, task.spatial, rules)
     found = ordered(task, program, lpf_limit or DEFAULT_LIMIT, objective, uneven, faithful)
-    if lpf_limit is not None or objective != "energy":
+    if lpf_limit is not None or objective != "energy" or layer.order:
         return found
     return _proven(task, program, found)
 
@@ -94,8 +95,9 @@ def ordered(task: Task, program: Any, limit: int, objective: Objective, uneven: 
     """LOMA itself: every order of at most `limit` factors."""
     layer = task.layer
     dims = [d for d, _ in layer.loops]
-    pool = sorted(limited_factors(task.sizes, limit), reverse=True)
-    rank = {factor: i for i, factor in enumerate(sorted(set(pool)))}
+    # Factors of one rank have a single order: the one given.
+    pool = _fixed(task) or sorted(limited_factors(task.sizes, limit), reverse=True)
+    rank = dict.fromkeys(pool, 0) if layer.order else {f: i for i, f in enumerate(sorted(set(pool)))}
     out_dims, out_sizes = np.zeros(len(pool) + 1, np.int64), np.ones(len(pool) + 1, np.int64)
     out_cut = np.zeros((MAX_OPERANDS, MAX_LEVELS), np.int64)
     _, _, seen, fitting = search_orders(
@@ -125,6 +127,19 @@ def best_nest(layer: ZigzagLayer, machine: ZigzagMachine, rings: Sequence[Sequen
     task = Task(layer, machine, by_level(placed, layer, machine), temporal_sizes(layer, placed, rules), rules)
     program = compile_program(layer, machine, task.spatial, rules)
     return _proven(task, program, Found(None, None, 0, reason=too_small(layer, machine)), rings, NEST_LIMIT)
+
+
+def _fixed(task: Task) -> list[TemporalLoop]:
+    """The layer's own order of loops, checked. InputError when it does not cover what time has to cover."""
+    order = [(d, size) for d, size in task.layer.order or () if size > 1]
+    covered: dict[str, int] = {}
+    for dim, size in order:
+        covered[dim] = covered.get(dim, 1) * size
+    if order and covered != task.sizes:
+        raise InputError(
+            f"layer '{task.layer.name}': temporal_ordering covers {covered}, but the loops left for time are {task.sizes}"
+        )
+    return order
 
 
 def _proven(
