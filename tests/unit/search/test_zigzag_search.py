@@ -10,7 +10,7 @@ from tileloom.architecture.notation.zigzag import parse_machine
 from tileloom.architecture.notation.zigzag_library import load_machine
 from tileloom.core.errors import InputError
 from tileloom.search.zigzag.factors import limited_factors
-from tileloom.search.zigzag.loma import best_mapping
+from tileloom.search.zigzag.loma import best_mapping, objective_of
 from tileloom.search.zigzag.reference import prefix_shifts
 from tileloom.search.zigzag.unroll import best_unrolling, unrollings
 from zigzag_cases import SMALL_MACHINE, TileLayer, small_layer, tile_layers
@@ -109,3 +109,13 @@ def test_two_operands_on_one_memory_operand_are_refused() -> None:
 def test_spatial_loops_on_a_missing_array_dimension_are_refused() -> None:
     with pytest.raises(InputError, match=r"\['D9'\]"):
         best_mapping(small_layer().with_spatial((("D9", (("M", 2),)),)), load_machine("defines-tpu-like"))
+
+
+@pytest.mark.parametrize("objective", ["energy", "latency", "edp"])
+def test_bounds_lie_below_every_mapping_found(objective: str) -> None:
+    for case in tile_layers()[::9]:
+        best = best_mapping(case.layer, case.machine, None, objective, faithful=False)  # type: ignore[arg-type]
+        few = best_mapping(case.layer, case.machine, 5, objective, faithful=False)  # type: ignore[arg-type]
+        values = [objective_of(f.cost, objective) for f in (best, few)]  # type: ignore[arg-type]
+        assert 0 < best.bound <= values[0] * (1 + 1e-12) and values[0] <= values[1] * (1 + 1e-12)
+        assert best.proven == (values[0] <= best.bound * (1 + 1e-9))
