@@ -6,14 +6,14 @@ through strides, padding and branches. Both give the same value; memories are ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tileloom.fusion.graph import Graph, NodeId
 
 Edge = tuple[NodeId, str]
 """(consumer, operand)."""
-Pairs = tuple[tuple[Edge, int], ...]
+MAX_VISITS = 20_000
+"""Beyond this many paths through a stack, lags are taken in topological order; the original would hardly finish."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,9 @@ def counted_tile(graph: Graph, axis: str, size: int, *, use: bool, make: bool) -
     lag(I) = S*lag - floor((|I| - O*S + S - 1) / 2) + overlap; width = max(lag) - min(lag - overlap) over consumers.
     """
     out: dict[NodeId, int] = {graph.end.id: size}
-    lag: dict[NodeId, int] = {graph.end.id: 0}
     full: dict[Edge, int] = {}
     overlaps: dict[Edge, int] = {}
-    width: dict[NodeId, int] = {}
     for node in reversed(graph.nodes):
-        seen = [(lag_of, overlap) for edge, lag_of, overlap in _lags(graph, node.id, axis, out, lag)]
-        if seen:
-            lag[node.id] = max(at for at, _ in seen)
-            width[node.id] = lag[node.id] - min(at - overlap for at, overlap in seen) if make else 0
         for feed in node.feeds:
             reach = feed.reach(axis)
             tensor = reach.counted(out[node.id])
@@ -73,19 +67,63 @@ def counted_tile(graph: Graph, axis: str, size: int, *, use: bool, make: bool) -
             full[node.id, feed.operand], overlaps[node.id, feed.operand] = tensor, overlap
             need = tensor - overlap if use else tensor
             out[feed.producer] = max(out.get(feed.producer, 0), need)
+    width = {n.id: 0 for n in graph.nodes}
+    if make:
+        width |= _widths(graph, axis, out, overlaps)
     return Extents(out, full, overlaps, width)
 
 
-def _lags(
-    graph: Graph, node: NodeId, axis: str, out: dict[NodeId, int], lag: dict[NodeId, int]
-) -> Iterator[tuple[Edge, int, int]]:
-    """(edge, lag, overlap) of every reader of a node: how far the newest position read lies ahead of the tile."""
-    for reader, feed in graph.consumers[node]:
+def _widths(graph: Graph, axis: str, out: dict[NodeId, int], overlaps: dict[Edge, int]) -> dict[NodeId, int]:
+    """Positions to keep of each map, from how far ahead of the tile its readers are (their lags).
+
+    The original visits a node once for every path to it, last found first, with the lag it had when it was found;
+    later visits overwrite the lags of the layers before it. Where branches meet this decides the width.
+    """
+    lags: dict[NodeId, dict[Edge, int]] = {n.id: {} for n in graph.nodes}
+    if _paths(graph) <= MAX_VISITS:
+        open_ = [(graph.end.id, 0)]
+        while open_:
+            node, lag = open_.pop()
+            open_.extend(_visit(graph, node, lag, axis, out, overlaps, lags))
+    else:
+        for found in reversed(graph.nodes):
+            lag = max(lags[found.id].values(), default=0)
+            _visit(graph, found.id, lag, axis, out, overlaps, lags)
+    return {
+        node: max(seen.values()) - min(lag - overlaps[edge] for edge, lag in seen.items())
+        for node, seen in lags.items()
+        if seen
+    }
+
+
+def _visit(
+    graph: Graph,
+    node: NodeId,
+    lag: int,
+    axis: str,
+    out: dict[NodeId, int],
+    overlaps: dict[Edge, int],
+    lags: dict[NodeId, dict[Edge, int]],
+) -> list[tuple[NodeId, int]]:
+    """Records the lags of a node's producers; (producer, largest lag so far) of each, in the order of its operands."""
+    found = []
+    for feed in graph[node].feeds:
         reach = feed.reach(axis)
-        size, stride = out[reader.id], reach.stride
-        beyond = reach.counted(size) - size * stride
-        overlap = max(0, beyond)
-        yield (reader.id, feed.operand), stride * lag[reader.id] - (beyond + stride - 1) // 2 + overlap, overlap
+        edge = (node, feed.operand)
+        beyond = reach.counted(out[node]) - out[node] * reach.stride
+        seen = lags[feed.producer]
+        seen[edge] = reach.stride * lag - (beyond + reach.stride - 1) // 2 + overlaps[edge]
+        found.append((feed.producer, max(seen.values())))
+    return found
+
+
+def _paths(graph: Graph) -> int:
+    """Paths from the end to anywhere: visits that the original makes."""
+    paths = {n.id: 0 for n in graph.nodes} | {graph.end.id: 1}
+    for node in reversed(graph.nodes):
+        for feed in node.feeds:
+            paths[feed.producer] += paths[node.id]
+    return sum(paths.values())
 
 
 def counted_columns(graph: Graph, axis: str, size: int, *, cached: bool) -> tuple[Column, ...]:

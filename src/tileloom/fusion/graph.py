@@ -11,6 +11,7 @@ from functools import cached_property
 
 from tileloom.core.errors import InputError
 from tileloom.cost.models.zigzag.layer import Halo, ZigzagLayer, ZigzagNetwork, ZigzagNode, ZigzagOperand
+from tileloom.workload.frontends.zigzag import topological
 
 NodeId = int | str
 AXES = ("x", "y")
@@ -42,7 +43,9 @@ class Reach:
         if self.halo is None:
             return outputs
         return (
-            self.halo.extent(outputs, self.taps) if self.halo.first == self.own else self.halo.extent(self.taps, outputs)
+            self.halo.extent(outputs, self.taps)
+            if self.halo.first == self.own
+            else self.halo.extent(self.taps, outputs)
         )
 
     def span(self, first: int, last: int) -> tuple[int, int]:
@@ -154,7 +157,8 @@ class Graph:
 
     def resized(self, sizes: Mapping[NodeId, Mapping[str, int]]) -> Graph:
         return replace(
-            self, nodes=tuple(replace(n, layer=n.layer.resized(sizes[n.id])) if n.id in sizes else n for n in self.nodes)
+            self,
+            nodes=tuple(replace(n, layer=n.layer.resized(sizes[n.id])) if n.id in sizes else n for n in self.nodes),
         )
 
 
@@ -164,7 +168,7 @@ def read_graph(network: ZigzagNetwork) -> Graph:
     Raises InputError naming every layer that is part of a cycle, reads from an unknown layer, has more than two
     inputs or an operand with several producers, and networks without exactly one output.
     """
-    ordered = _sorted(network)
+    ordered = topological(network.name, network.nodes)
     faults = list(_faults(network))
     if faults:
         raise InputError([f"network '{network.name}': {f}" for f in faults])
@@ -205,9 +209,7 @@ def _reach(name: str, node: GraphNode, feed: Feed, own: str, pad: int) -> Reach:
     for halo in operand.halos:
         if own in (halo.first, halo.second):
             first = halo.first == own
-            stride, dilation = (
-                (halo.first_step, halo.second_step) if first else (halo.second_step, halo.first_step)
-            )
+            stride, dilation = (halo.first_step, halo.second_step) if first else (halo.second_step, halo.first_step)
             taps = node.layer.sizes.get(halo.second if first else halo.first, 1)
             return Reach(halo.axis, halo, own, stride, dilation, taps, renamed.get(halo.axis, own), pad)
     if own not in operand.axes:
@@ -222,32 +224,6 @@ def _plain_node(node: ZigzagNode) -> GraphNode:
     renamed = dict(node.renamed)
     feeds = tuple(Feed(op, ids[0], renamed.get(op, ())) for op, ids in node.sources if ids)
     return GraphNode(node.number, node.layer, feeds)
-
-
-def _sorted(network: ZigzagNetwork) -> list[ZigzagNode]:
-    """Topological order that keeps the file's order where it can. InputError names the layers of a cycle."""
-    known = {n.number: n for n in network.nodes}
-    left = dict(known)
-    ordered: list[ZigzagNode] = []
-    while left:
-        ready = next((n for n in left.values() if not any(p in left for p in n.producers)), None)
-        if ready is None:
-            cycle = _cycle(left)
-            raise InputError(
-                f"network '{network.name}': layers {' -> '.join(map(str, cycle))} feed each other; a network is a graph "
-                "without cycles (check operand_source)"
-            )
-        ordered.append(left.pop(ready.number))
-    return ordered
-
-
-def _cycle(left: Mapping[int, ZigzagNode]) -> list[int]:
-    path = [next(iter(left))]
-    while True:
-        back = next(p for p in left[path[-1]].producers if p in left)
-        if back in path:
-            return [back, *reversed(path[path.index(back) :])]
-        path.append(back)
 
 
 def _faults(network: ZigzagNetwork) -> Iterator[str]:
@@ -267,4 +243,3 @@ def _faults(network: ZigzagNetwork) -> Iterator[str]:
         yield f"{len(ends)} outputs (layers {ends}); depth-first scheduling needs one"
     if ends and next(n for n in network.nodes if n.number == ends[-1]).is_input:
         yield "no layers"
-

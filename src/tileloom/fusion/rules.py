@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 class Rules:
     """Which of the original's quirks are reproduced. The Q numbers are those of docs/fusion.md.
 
-    maps_shrink               no padding: feature maps shrink by the kernels, seen from the last layer (section "padding")
+    maps_shrink                    no padding: feature maps shrink by the kernels, seen from the last layer (section "padding")
     one_weight_instance       Q4   the weights of a stack must fit in one instance of an unrolled memory
     cut_zero_is_no_cut        Q5   a cut after layer 0 is taken for no cut: layers are counted twice
+    side_outputs_are_lost          maps that two stacks read are not written for the second one
     reuse_in_every_mode       Q6   cached bits are sized as if both directions were cached
     first_column_uncached     Q7   the first column needs no room for the lines it leaves behind
     right_neighbour_decides   Q8   the level of the H cache is the right neighbour's, not the higher of the two
@@ -27,6 +28,7 @@ class Rules:
     maps_shrink: bool
     one_weight_instance: bool
     cut_zero_is_no_cut: bool
+    side_outputs_are_lost: bool
     reuse_in_every_mode: bool
     first_column_uncached: bool
     right_neighbour_decides: bool

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 
 from tileloom.core.errors import InputError
 from tileloom.cost.models.zigzag.layer import ZigzagLayer, ZigzagOperand
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
 from tileloom.fusion.geometry import counted_tile
-from tileloom.fusion.graph import AXES, Feed, Graph, GraphNode, NodeId, Pads, aim
+from tileloom.fusion.graph import AXES, Graph, GraphNode, NodeId, Pads, aim
 from tileloom.fusion.rules import Rules
 
 WEIGHTS, INPUTS, OUTPUTS = "I2", "I1", "O"
@@ -122,16 +123,21 @@ def shrunk_maps(graph: Graph) -> Graph:
 
 
 def cut(graph: Graph, cuts: Sequence[NodeId], rules: Rules, pads: Pads) -> tuple[Stack, ...]:
-    """The stacks between the cuts, in order. Raises InputError for cuts that are not layers or stand twice."""
+    """The stacks between the cuts, in order. Raises InputError for cuts that are not layers or stand twice.
+
+    In the original a stack holds what depends on its first cut and leads to the next one; a map inside it that later
+    stacks read as well is lost. Otherwise such a map is written to the top memory (`Stack.spilled`).
+    """
     _check(graph, cuts)
     bounds: list[NodeId | None] = [None, *cuts, None]
     stacks = []
-    for before, after in zip(bounds, bounds[1:]):
+    for before, after in pairwise(bounds):
         if before == graph.end.id:
             continue
-        if rules.cut_zero_is_no_cut:
+        if rules.side_outputs_are_lost:
             # The original asks `if cut`, which a cut after layer 0 fails.
-            stacks.append(Stack(_between(graph, before or None, after or None, pads), before, after))
+            low, high = (before or None, after or None) if rules.cut_zero_is_no_cut else (before, after)
+            stacks.append(Stack(_between(graph, low, high, pads), before, after))
         else:
             stacks.append(_segment(graph, before, after, pads))
     return tuple(stacks)
@@ -219,16 +225,3 @@ def _input_node(name: str, sizes: dict[str, int], bits: int) -> GraphNode:
     axes = tuple(sizes)
     output = ZigzagOperand("O", axes, axes, (), bits=bits, partial_bits=bits, memory_operand=INPUTS, is_output=True)
     return GraphNode(name, ZigzagLayer(name, tuple(sizes.items()), (output,), kind="input"))
-
-
-__all__ = [
-    "Cuts",
-    "Feed",
-    "Stack",
-    "automatic_cuts",
-    "cut",
-    "indivisible_units",
-    "shrunk_maps",
-    "single_layer_cuts",
-    "weight_capacity",
-]

@@ -18,11 +18,13 @@ CONFORM: Registry[Recompute] = Registry(
         "dmazerunner": from_module("tileloom.explore.conform.dmazerunner:conform_dmazerunner"),
         "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
         "maestro": from_module("tileloom.explore.conform.maestro:conform_maestro"),
+        "defines": from_module("tileloom.explore.conform.defines:conform_defines"),
     },
     about={
         "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
         "dmazerunner": "dMazeRunner: mappings, searches, energy validation and memory studies",
         "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
         "maestro": "MAESTRO: its CSV columns, screen reports and logs, and the mappings it refuses",
+        "defines": "DeFiNES: stack cuts, tile structure and copies, and whole depth-first points",
     },
 )

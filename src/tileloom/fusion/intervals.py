@@ -1,0 +1,103 @@
+"""Tile sizes by walking intervals: exact at the borders of the maps, through padding, strides and branches.
+
+Along one axis every tile of the last layer asks each map for an interval; with caching only what no earlier tile made
+is computed. The original's rule, which knows no borders, is in geometry.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tileloom.fusion.geometry import Column, Edge, Extents
+from tileloom.fusion.graph import Graph, GraphNode, NodeId, Reach
+
+Interval = tuple[int, int]
+EMPTY: Interval = (0, 0)
+
+
+def exact_columns(graph: Graph, axis: str, size: int, *, cached: bool) -> tuple[Column, ...]:
+    """The tiles along one axis, neighbours of equal content together; the remainder tile comes first."""
+    walk = _Walk(graph, axis, cached)
+    total = walk.size[graph.end.id]
+    first = total % size or min(size, total)
+    bounds = [0, *range(first, total + 1, size)]
+    found: list[Column] = []
+    for tile, (start, stop) in enumerate(pairwise(bounds)):
+        extents = walk.tile((start, stop))
+        column = Column(1, tile == 0, stop == total, stop - start, extents, extents)
+        if found and _same(found[-1], column):
+            column = Column(found[-1].count + 1, False, False, column.size, extents, extents)
+            found[-1] = column
+        else:
+            found.append(column)
+    return tuple(found)
+
+
+def _same(one: Column, other: Column) -> bool:
+    return not (one.is_first or other.is_last) and one.size == other.size and one.actual == other.actual
+
+
+class _Walk:
+    """Goes along one axis tile by tile; knows how far every map is made. Lives for one axis."""
+
+    def __init__(self, graph: Graph, axis: str, cached: bool) -> None:
+        self.graph, self.axis, self.cached = graph, axis, cached
+        self.size = {n.id: n.layer.sizes.get(n.dim(axis), 1) for n in graph.nodes}
+        self.made = {n.id: 0 for n in graph.nodes}
+        self.shift = {
+            (n.id, f.operand): _shift(self.size, n, f.producer, f.reach(axis)) for n in graph.nodes for f in n.feeds
+        }
+
+    def tile(self, wanted: Interval) -> Extents:
+        """What every node computes, reads and keeps for the tile [start, stop) of the last layer."""
+        asked: dict[NodeId, Interval] = {self.graph.end.id: wanted}
+        full: dict[Edge, int] = {}
+        overlap: dict[Edge, int] = {}
+        new: dict[NodeId, Interval] = {}
+        for node in reversed(self.graph.nodes):
+            start, stop = asked.get(node.id, EMPTY)
+            if self.cached:
+                start = max(start, min(self.made[node.id], stop))
+            new[node.id] = (start, stop)
+            for feed in node.feeds:
+                need = self.reads(node, feed.operand, feed.producer, feed.reach(self.axis), (start, stop))
+                full[node.id, feed.operand] = need[1] - need[0]
+                asked[feed.producer] = _hull(asked.get(feed.producer, EMPTY), need)
+                overlap[node.id, feed.operand] = (
+                    max(0, min(self.made[feed.producer], need[1]) - need[0]) if self.cached else 0
+                )
+        if self.cached:
+            self.made = {n: max(self.made[n], stop) for n, (_, stop) in new.items()}
+        width = dict(self.kept()) if self.cached else {n.id: 0 for n in self.graph.nodes}
+        return Extents({n: stop - start for n, (start, stop) in new.items()}, full, overlap, width)
+
+    def reads(self, node: GraphNode, operand: str, producer: NodeId, reach: Reach, outputs: Interval) -> Interval:
+        """The part of the producer's map that the outputs read; padding is not read."""
+        if outputs[0] >= outputs[1]:
+            return EMPTY
+        shift = self.shift[node.id, operand]
+        start, stop = reach.span(*outputs)
+        start, stop = max(0, start + shift), min(self.size[producer], stop + shift)
+        return (start, stop) if start < stop else EMPTY
+
+    def kept(self) -> Iterator[tuple[NodeId, int]]:
+        """Positions of every map that are made and that a later tile reads."""
+        for node in self.graph.nodes:
+            lowest = self.made[node.id]
+            for reader, feed in self.graph.consumers[node.id]:
+                rest = (self.made[reader.id], self.size[reader.id])
+                need = self.reads(reader, feed.operand, node.id, feed.reach(self.axis), rest)
+                lowest = min(lowest, need[0]) if need != EMPTY else lowest
+            yield node.id, self.made[node.id] - lowest
+
+
+def _shift(size: dict[NodeId, int], node: GraphNode, producer: NodeId, reach: Reach) -> int:
+    """Maps of unequal size that are added lie centred on each other, as in networks whose padding was taken away."""
+    return max(0, size[producer] - size[node.id]) // 2 if reach.halo is None else 0
+
+
+def _hull(one: Interval, other: Interval) -> Interval:
+    if one == EMPTY:
+        return other
+    return one if other == EMPTY else (min(one[0], other[0]), max(one[1], other[1]))
