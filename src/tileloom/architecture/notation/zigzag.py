@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tileloom.architecture.notation.zigzag_machine import DIRECTIONS, DataLink, ZigzagMachine, ZigzagMemory
+from tileloom.architecture.notation.zigzag_machine import DIRECTIONS, DataLink, Direction, ZigzagMachine, ZigzagMemory
 from tileloom.core.errors import InputError, did_you_mean
 from tileloom.core.validate import Schema, fault, validate
 from tileloom.core.yamlio import Document, dump_yaml, load_yaml, parse_yaml
@@ -98,14 +98,17 @@ def machine_from_document(document: Document) -> ZigzagMachine:
 
 
 def _links(memory: _Memory) -> Iterator[DataLink]:
-    given = {
-        tuple(part.strip() for part in entry.split(",")): port for port in memory.ports for entry in port.allocation
-    }
+    # Ties between transfers of one port go by operand and then by the order in the file.
     for operand in memory.operands:
-        for direction in DIRECTIONS:
-            port = given.get((operand, direction))
-            if port is not None:
-                yield DataLink(operand, direction, port.name, port.bandwidth_max, port.bandwidth_min)
+        for port in memory.ports:
+            for entry in port.allocation:
+                owner, _, direction = (part.strip() for part in entry.partition(","))
+                if owner == operand:
+                    yield DataLink(operand, _direction(direction), port.name, port.bandwidth_max, port.bandwidth_min)
+
+
+def _direction(text: str) -> Direction:
+    return next(d for d in DIRECTIONS if d == text)
 
 
 def _faults(document: Document, hardware: _Hardware) -> Iterator[str]:

@@ -27,7 +27,7 @@ class ZigzagCost:
     energy                pJ;  words: accesses of the full width;  elements: values moved
     ideal_cycles          if every MAC unit worked in every cycle
     temporal_cycles       product of the temporal loops
-    stall_cycles, loading_cycles, offloading_cycles
+    stall_cycles, loading_cycles, offloading_cycles   whole numbers in DeFiNES's version; 3.9 spreads loading, so they may not be
     double_buffered       [operand][architecture level], level 0 the MAC
     shared_utilization    [operand][level] share of the memory used by all operands in it
     """
@@ -42,8 +42,8 @@ class ZigzagCost:
     ideal_cycles: int
     temporal_cycles: int
     stall_cycles: int
-    loading_cycles: int
-    offloading_cycles: int
+    loading_cycles: float
+    offloading_cycles: float
     double_buffered: tuple[tuple[bool, ...], ...]
     shared_utilization: tuple[tuple[float, ...], ...]
 
@@ -53,12 +53,12 @@ class ZigzagCost:
         return self.temporal_cycles + self.stall_cycles
 
     @property
-    def cycles_with_loading(self) -> int:
+    def cycles_with_loading(self) -> float:
         """DeFiNES's latency 1: with the first tiles loaded. What depth-first totals add up."""
         return self.cycles_computing + self.loading_cycles
 
     @property
-    def cycles(self) -> int:
+    def cycles(self) -> float:
         """DeFiNES's latency 2: with the last results stored. What ZigZag reports."""
         return self.cycles_with_loading + self.offloading_cycles
 
