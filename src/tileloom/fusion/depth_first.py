@@ -265,7 +265,7 @@ def _energy(step: Step) -> float:
 
 
 def _cycles(step: Step) -> int:
-    return step.found.cost.cycles_with_loading if step.found is not None and step.found.cost is not None else 0
+    return int(step.found.cost.cycles_with_loading) if step.found is not None and step.found.cost is not None else 0
 
 
 def add_up(stacks: Sequence[StackResult]) -> Totals:
@@ -287,8 +287,8 @@ def add_up(stacks: Sequence[StackResult]) -> Totals:
                 ideal += kind.count * cost.ideal_cycles
                 temporal += kind.count * cost.temporal_cycles
                 computing += kind.count * cost.cycles_computing
-                loading += kind.count * cost.loading_cycles
-                offloading += kind.count * cost.offloading_cycles
+                loading += kind.count * int(cost.loading_cycles)
+                offloading += kind.count * int(cost.offloading_cycles)
     return Totals(
         energy_pj=sum(s.energy_pj for s in stacks),
         mac_pj=mac,

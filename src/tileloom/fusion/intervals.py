@@ -6,7 +6,6 @@ is computed. The original's rule, which knows no borders, is in geometry.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 from tileloom.fusion.geometry import Column, Edge, Extents
@@ -51,10 +50,23 @@ class _Walk:
 
     def tile(self, wanted: Interval) -> Extents:
         """What every node computes, reads and keeps for the tile [start, stop) of the last layer."""
+        new, needs = self.back(wanted)
+        overlap = {
+            edge: max(0, min(self.made[producer], stop) - start) if self.cached else 0
+            for edge, (producer, (start, stop)) in needs.items()
+        }
+        width = {n.id: 0 for n in self.graph.nodes}
+        if self.cached:
+            self.made = {n: max(self.made[n], stop) for n, (_, stop) in new.items()}
+            width = self.kept((wanted[1], self.size[self.graph.end.id]))
+        full = {edge: stop - start for edge, (_, (start, stop)) in needs.items()}
+        return Extents({n: stop - start for n, (start, stop) in new.items()}, full, overlap, width)
+
+    def back(self, wanted: Interval) -> tuple[dict[NodeId, Interval], dict[Edge, tuple[NodeId, Interval]]]:
+        """(what every node computes, what every operand reads of which map) for an interval of the last layer."""
         asked: dict[NodeId, Interval] = {self.graph.end.id: wanted}
-        full: dict[Edge, int] = {}
-        overlap: dict[Edge, int] = {}
         new: dict[NodeId, Interval] = {}
+        needs: dict[Edge, tuple[NodeId, Interval]] = {}
         for node in reversed(self.graph.nodes):
             start, stop = asked.get(node.id, EMPTY)
             if self.cached:
@@ -62,15 +74,9 @@ class _Walk:
             new[node.id] = (start, stop)
             for feed in node.feeds:
                 need = self.reads(node, feed.operand, feed.producer, feed.reach(self.axis), (start, stop))
-                full[node.id, feed.operand] = need[1] - need[0]
+                needs[node.id, feed.operand] = (feed.producer, need)
                 asked[feed.producer] = _hull(asked.get(feed.producer, EMPTY), need)
-                overlap[node.id, feed.operand] = (
-                    max(0, min(self.made[feed.producer], need[1]) - need[0]) if self.cached else 0
-                )
-        if self.cached:
-            self.made = {n: max(self.made[n], stop) for n, (_, stop) in new.items()}
-        width = dict(self.kept()) if self.cached else {n.id: 0 for n in self.graph.nodes}
-        return Extents({n: stop - start for n, (start, stop) in new.items()}, full, overlap, width)
+        return new, needs
 
     def reads(self, node: GraphNode, operand: str, producer: NodeId, reach: Reach, outputs: Interval) -> Interval:
         """The part of the producer's map that the outputs read; padding is not read."""
@@ -81,15 +87,14 @@ class _Walk:
         start, stop = max(0, start + shift), min(self.size[producer], stop + shift)
         return (start, stop) if start < stop else EMPTY
 
-    def kept(self) -> Iterator[tuple[NodeId, int]]:
-        """Positions of every map that are made and that a later tile reads."""
-        for node in self.graph.nodes:
-            lowest = self.made[node.id]
-            for reader, feed in self.graph.consumers[node.id]:
-                rest = (self.made[reader.id], self.size[reader.id])
-                need = self.reads(reader, feed.operand, node.id, feed.reach(self.axis), rest)
-                lowest = min(lowest, need[0]) if need != EMPTY else lowest
-            yield node.id, self.made[node.id] - lowest
+    def kept(self, rest: Interval) -> dict[NodeId, int]:
+        """Positions of every map that are made and that the rest of the tiles read."""
+        lowest = dict(self.made)
+        if rest[0] < rest[1]:
+            for producer, need in self.back(rest)[1].values():
+                if need != EMPTY:
+                    lowest[producer] = min(lowest[producer], need[0])
+        return {n: self.made[n] - lowest[n] for n in lowest}
 
 
 def _shift(size: dict[NodeId, int], node: GraphNode, producer: NodeId, reach: Reach) -> int:

@@ -20,8 +20,8 @@ from tileloom.search.zigzag.loma import Found
 
 Tops = tuple[tuple[str, str], ...]
 """(memory operand, name of the highest memory it may use)."""
-Evaluate = Callable[[ZigzagLayer, ZigzagMachine, Tops], Found]
-"""(tile of a layer, whole machine, highest memories) -> best mapping there."""
+Evaluate = Callable[[ZigzagLayer, ZigzagMachine, Tops], Found | None]
+"""(tile of a layer, whole machine, highest memories) -> best mapping there; None: taken to fit, at no cost."""
 
 
 class DoesNotFitError(Exception):

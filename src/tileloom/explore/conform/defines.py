@@ -26,7 +26,7 @@ from tileloom.explore.conform.defines_record import (
 )
 from tileloom.explore.conform.defines_rows import CUTS, POINT, Reference, Row, read_reference
 from tileloom.fusion.depth_first import Point, PointResult, Setting, choose_cuts, prepare, run_point
-from tileloom.fusion.memo import Memo
+from tileloom.fusion.memo import Memo, Searching
 from tileloom.fusion.rules import FAITHFUL
 from tileloom.fusion.tiles import DoesNotFitError
 
@@ -62,7 +62,7 @@ def _checks(known: Reference, row: Row, memos: dict[tuple[str, int], Memo]) -> l
         return [_compare(CUTS, row, "cuts", list(row.expected), list(choose_cuts(setting, "auto")))]
     if row.kind == POINT:
         limit = int(row.inputs["lpf_limit"])
-        memo = memos.setdefault((setting.machine.name, limit), Memo(limit))
+        memo = memos.setdefault((setting.machine.name, limit), Memo(Searching(limit)))
         return list(_full(row, setting, memo))
     return list(_structure(row, setting))
 
