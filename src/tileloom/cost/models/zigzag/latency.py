@@ -186,12 +186,12 @@ def loading(traffic: Traffic, version: Version, computing: int) -> tuple[float, 
             else:
                 half = cycles if version.half_shared_overwrites else half + cycles
         parts.append((alone, half, both))
-    return _together(parts), _offloading(traffic, version, once)
+    return _together(parts, version), _offloading(traffic, version, once)
 
 
-def _together(parts: list[tuple[float, float, float]]) -> float:
+def _together(parts: list[tuple[float, float, float]], version: Version) -> float:
     if len(parts) == 1:
-        return parts[0][0]
+        return parts[0][0] if version.half_shared_overwrites else sum(parts[0])
     (alone1, half1, both1), (alone2, half2, both2) = parts
     first = both1 + max(both2 + half2 + alone2, half1 + alone1)
     second = both2 + max(both1 + half1 + alone1, half2 + alone2)

@@ -23,7 +23,8 @@ class Version:
     loads_in_spare_time  a transfer that happens once may hide behind the computation where the port is idle
 
     The quirks of the originals (faithful: True):
-    half_shared_overwrites   Q18: of several links with one shared port only the topmost counts when loading
+    half_shared_overwrites   Q18: of several links with one shared port only the topmost counts when loading; of a
+                             layer with one input only the links without shared ports count
     offload_latency_only     Q19: of the links that drain the output only the topmost counts in full, the others one cycle
     inexact_temporal         a temporal loop is ceil(size / (size / n)) in floating point, which can be n + 1
     """
