@@ -112,12 +112,16 @@ def _full(row: Row, setting: Setting, memo: Memo) -> Iterator[Check]:
     copies: dict[str, list[Plain]] = {}
     for t in expected["tiles"]:
         if t["kind"] == "layer":
-            tiles.setdefault(str(t["layer"]), []).append(t | {"top": t["top_mem"]})
+            across = {o: [sorted(loops) for loops in levels] for o, levels in t["spatial_mapping"].items()}
+            tiles.setdefault(str(t["layer"]), []).append(t | {"top": t["top_mem"], "spatial_mapping": across})
         else:
             trace = t["trace"]
             near = {k: trace[k] for k in ("dims", "h_make", "h_use", "v_make", "v_use")}
             name = joined(t["name"].removeprefix("datamovement_b4_"))
-            copies.setdefault(name, []).append(t | near | {"extra": [trace["extra_O"], trace["extra_I"]]})
+            # A copy from a memory to itself is listed there; it moves nothing.
+            actions = [a for a in t["actions"] if a["src"] != a["dst"]]
+            extra = [trace["extra_O"], trace["extra_I"]]
+            copies.setdefault(name, []).append(t | near | {"extra": extra, "actions": actions})
     yield from _tiles("tile layers", row, tiles, layer_tiles(result), LAYER_KEYS)
     yield from _tiles("tile copies", row, copies, copy_tiles(result, setting.machine), COPY_KEYS)
 

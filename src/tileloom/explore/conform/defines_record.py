@@ -74,7 +74,9 @@ def layer_tiles(result: PointResult) -> Iterator[tuple[str, Plain]]:
             record |= _cost(step.found.cost)
         if step.found is not None and step.found.mapping is not None:
             m = step.found.mapping
-            record["spatial_mapping"] = _loops(m.operands, m.spatial)
+            # Loops that are unrolled at the same level have no order.
+            across = [[sorted(loops) for loops in levels] for levels in m.spatial]
+            record["spatial_mapping"] = _loops(m.operands, across)
             record["temporal_mapping"] = _loops(m.operands, m.temporal)
         yield str(step.node), record
 
