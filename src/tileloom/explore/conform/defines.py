@@ -57,7 +57,8 @@ def conform_defines(reference: str | Path, limit: int | None = None, progress: P
 
 
 def _checks(known: Reference, row: Row, memos: dict[tuple[str, int], Memo]) -> list[Check]:
-    setting = prepare(known.network(row), known.machine(row), FAITHFUL)
+    machine = known.machine(row)
+    setting = prepare(known.network(row), machine, FAITHFUL)
     if row.kind == CUTS:
         return [_compare(CUTS, row, "cuts", list(row.expected), list(choose_cuts(setting, "auto")))]
     if row.kind == POINT:
