@@ -27,6 +27,7 @@ class Reach:
     taps      size of the kernel dimension
     target    the producer's dimension
     pad       positions before the map that hold no data
+    An axis without name is that of an operand read whole by every tile; then everything counts as one position.
     """
 
     axis: str
@@ -41,7 +42,7 @@ class Reach:
     def counted(self, outputs: int) -> int:
         """Elements that `outputs` read as DeFiNES counts them: fewer than the span where the stride passes the kernel."""
         if self.halo is None:
-            return outputs
+            return outputs if self.axis else 1
         return (
             self.halo.extent(outputs, self.taps)
             if self.halo.first == self.own
@@ -55,13 +56,18 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One data operand of a layer, who makes it, and how it is read. renamed: own tensor dim -> the producer's."""
+    """One data operand of a layer, who makes it, and how it is read.
+
+    renamed   own tensor dim -> the producer's
+    broken    tiles cannot follow the data to its producer (a reshape, a concatenation): it must come from another stack
+    """
 
     operand: str
     producer: NodeId
     renamed: tuple[tuple[str, str], ...]
     x: Reach | None = None
     y: Reach | None = None
+    broken: bool = False
 
     def reach(self, axis: str) -> Reach:
         found = self.x if axis == "x" else self.y
@@ -191,7 +197,8 @@ def aim(graph: Graph, pads: Pads) -> Graph:
         feeds = []
         for feed in node.feeds:
             pad = pads.get((node.id, feed.operand), (0, 0))
-            x, y = (_reach(graph.name, node, feed, d, p) for d, p in zip(own, pad))
+            from_outside = graph[feed.producer].is_input
+            x, y = (_reach(graph.name, node, feed, d, p, from_outside) for d, p in zip(own, pad))
             target = (x.target, y.target)
             if tiled.setdefault(feed.producer, target) != target:
                 raise InputError(
@@ -203,7 +210,7 @@ def aim(graph: Graph, pads: Pads) -> Graph:
     return replace(graph, nodes=tuple(reversed(done)))
 
 
-def _reach(name: str, node: GraphNode, feed: Feed, own: str, pad: int) -> Reach:
+def _reach(name: str, node: GraphNode, feed: Feed, own: str, pad: int, from_outside: bool) -> Reach:
     operand = node.layer.operand(feed.operand)
     renamed = dict(feed.renamed)
     for halo in operand.halos:
@@ -212,6 +219,8 @@ def _reach(name: str, node: GraphNode, feed: Feed, own: str, pad: int) -> Reach:
             stride, dilation = (halo.first_step, halo.second_step) if first else (halo.second_step, halo.first_step)
             taps = node.layer.sizes.get(halo.second if first else halo.first, 1)
             return Reach(halo.axis, halo, own, stride, dilation, taps, renamed.get(halo.axis, own), pad)
+    if own not in operand.axes and from_outside:
+        return Reach("", None, own, 1, 1, 1, own)
     if own not in operand.axes:
         raise InputError(
             f"network '{name}': operand {feed.operand} of layer {node.id} has no dimension that follows {own} "

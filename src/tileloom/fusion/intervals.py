@@ -82,6 +82,8 @@ class _Walk:
         """The part of the producer's map that the outputs read; padding is not read."""
         if outputs[0] >= outputs[1]:
             return EMPTY
+        if not reach.axis:
+            return (0, self.size[producer])
         shift = self.shift[node.id, operand]
         start, stop = reach.span(*outputs)
         start, stop = max(0, start + shift), min(self.size[producer], stop + shift)

@@ -33,7 +33,8 @@ class Tile:
         """Extents of a data operand, cached positions included."""
         edge = (node.id, feed.operand)
         found = node.layer.operand(feed.operand).extents(node.layer.sizes)
-        return found | {feed.reach("x").axis: self.x.full[edge], feed.reach("y").axis: self.y.full[edge]}
+        tiled = {feed.reach("x").axis: self.x.full[edge], feed.reach("y").axis: self.y.full[edge]}
+        return found | {axis: extent for axis, extent in tiled.items() if axis}
 
     def bits_in(self, node: GraphNode) -> int:
         """Bits of all data operands of a layer."""
@@ -128,7 +129,7 @@ def tile_needs(graph: Graph, column: Column, row: Column, rules: Rules) -> Needs
             edge = (node.id, feed.operand)
             wide, high = column.assumed.overlap[edge], row.assumed.overlap[edge]
             elements = prod(extents.values())
-            if not elements:
+            if not elements or not (x and y):
                 continue
             whole = operand.extents(node.layer.sizes)[x]
             h += elements // extents[x] * wide * operand.bits

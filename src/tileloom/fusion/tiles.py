@@ -222,6 +222,8 @@ class _Run:
     def _cached(self, node: GraphNode, feed: Feed, target: Place) -> Iterator[CopyAction]:
         extents = self.tile.tensor(node, feed)
         x, y = feed.reach("x").axis, feed.reach("y").axis
+        if not (x and y):
+            return
         edge = (node.id, feed.operand)
         wide = self.tile.x.overlap[edge] if self.near.use_h is not None else 0
         high = self.tile.y.overlap[edge] if self.near.use_v is not None else 0

@@ -166,9 +166,7 @@ def energy_of(program, dims, sizes, n, cut, work):
         merge(program, o, dims, n, cut, work.merged)
         elements_held(program, o, 0, dims, sizes, work.merged, work.held[0, o], work.product, work.extents)
         cycles_below(program, o, dims, sizes, work.merged, work.cycles[o])
-        energy = operand_energy(
-            program, o, work.held[0, o], work.cycles[o], total, last_sum, work.merged, energy
-        )
+        energy = operand_energy(program, o, work.held[0, o], work.cycles[o], total, last_sum, work.merged, energy)
     return energy + program.mac_pj[0]
 
 

@@ -122,7 +122,7 @@ def read_modes(text: str) -> tuple[Mode, ...]:
     found = tuple(c for c in text if c not in ", ")
     if not found or any(c not in "123" for c in found):
         raise InputError(f"--mode is '{text}'; expected 1, 2, 3, several of them (13) or all")
-    return tuple(dict.fromkeys(int(c) for c in found))  # type: ignore[arg-type]
+    return tuple(dict.fromkeys(int(c) for c in found))  # type: ignore[misc]
 
 
 def read_cuts(text: str) -> Cuts:

@@ -156,7 +156,9 @@ def better(objective, faithful, ties_by_cycles, energy, cycles, best_energy, bes
 
 
 @nb.njit(cache=True)
-def search_orders(program, rank, dim, size, objective, faithful, ties_by_cycles, even, work, room, out_dims, out_sizes, out_cut):
+def search_orders(
+    program, rank, dim, size, objective, faithful, ties_by_cycles, even, work, room, out_dims, out_sizes, out_cut
+):
     """The best order of a multiset of factors given in non-increasing order; Williams' prefix shifts, 2009.
 
     rank [i] orders the factors (equal ones have equal rank). Returns (energy, cycles, orders seen, orders that fit).
@@ -184,7 +186,9 @@ def search_orders(program, rank, dim, size, objective, faithful, ties_by_cycles,
             if objective != ENERGY or energy < limit or (energy == limit and (ties_by_cycles or not faithful)):
                 needed = objective != ENERGY or ties_by_cycles or not faithful
                 cycles = cycles_of(program, dims, sizes, n, work) if needed else 0.0
-                if fitting == 1 or better(objective, faithful, ties_by_cycles, energy, cycles, best_energy, best_cycles):
+                if fitting == 1 or better(
+                    objective, faithful, ties_by_cycles, energy, cycles, best_energy, best_cycles
+                ):
                     best_energy, best_cycles = energy, cycles
                     out_dims[:n], out_sizes[:n] = dims[:n], sizes[:n]
                     out_cut[:] = cut
