@@ -134,11 +134,15 @@ class Setting:
 def prepare(
     network: ZigzagNetwork, machine: ZigzagMachine, rules: Rules = CORRECTED, pads: Pads | None = None
 ) -> Setting:
-    """Checks network and machine against each other and, for the original's rules, takes the padding away.
+    """Checks network and machine against each other and, where padding is not known or not wanted, takes it away.
 
     Raises InputError for operands that no memory holds, layers without a place, cycles, several outputs.
     """
-    graph = read_graph(network)
+    return prepare_graph(read_graph(network), machine, rules, pads)
+
+
+def prepare_graph(graph: Graph, machine: ZigzagMachine, rules: Rules = CORRECTED, pads: Pads | None = None) -> Setting:
+    """The same for a graph. Without `pads` nothing is known of padding, and maps shrink by the kernels."""
     faults = [
         f"machine '{machine.name}': no memory holds '{operand}', the memory operand of {what}"
         for operand, what in ((WEIGHTS, "weights"), (INPUTS, "inputs"), (OUTPUTS, "outputs"))
@@ -158,9 +162,9 @@ def prepare(
         faults.append(f"machine '{machine.name}': the top memories differ ({tops}); feature maps pass through one")
     if faults:
         raise InputError(faults)
-    if rules.maps_shrink:
-        graph = shrunk_maps(aim(graph, {}))
-    return Setting(graph, machine, rules, {} if rules.maps_shrink else (pads or {}))
+    if rules.maps_shrink or pads is None:
+        graph, pads = shrunk_maps(aim(graph, {})), {}
+    return Setting(graph, machine, rules, pads)
 
 
 def choose_cuts(setting: Setting, cuts: Cuts | Literal["auto", "single"]) -> Cuts:

@@ -60,6 +60,7 @@ class Feed:
 
     renamed   own tensor dim -> the producer's
     broken    tiles cannot follow the data to its producer (a reshape, a concatenation): it must come from another stack
+    stored    (x, y) size of the map as it is read, where it is known
     """
 
     operand: str
@@ -68,6 +69,7 @@ class Feed:
     x: Reach | None = None
     y: Reach | None = None
     broken: bool = False
+    stored: tuple[int, int] | None = None
 
     def reach(self, axis: str) -> Reach:
         found = self.x if axis == "x" else self.y

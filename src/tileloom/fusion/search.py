@@ -25,7 +25,7 @@ from tileloom.fusion.depth_first import (
 from tileloom.fusion.depth_first import Point as FusionPoint
 from tileloom.fusion.grid import Progress, answer_all, questions_of
 from tileloom.fusion.memo import Memo, Searching
-from tileloom.fusion.stacks import Cuts, Stack, cut, indivisible_units
+from tileloom.fusion.stacks import Cuts, Stack, cut, is_stack, units_of
 from tileloom.fusion.store import AnswerStore
 from tileloom.fusion.tiles import DoesNotFitError
 
@@ -196,10 +196,14 @@ def _stacks(setting: Setting, space: Space) -> Iterator[tuple[int, int, Stack]]:
         stacks = cut(graph, space.cuts, rules, setting.pads)
         yield from ((i, i + 1, s) for i, s in enumerate(stacks))
         return
-    ends = [unit[-1] for unit in indivisible_units(graph)]
+    units = units_of(graph, rules)
+    ends = [unit[-1] for unit in units]
     borders = [None, *ends[:-1], None]
     for first in range(len(ends)):
         for last in range(first + 1, len(ends) + 1):
+            layers = [n for unit in units[first:last] for n in unit if not graph[n].is_input]
+            if last > first + 1 and not is_stack(graph, layers):
+                continue
             cuts = [b for b in (borders[first], borders[last]) if b is not None]
             wanted = (borders[first], borders[last])
             stack = next(s for s in cut(graph, cuts, rules, setting.pads) if (s.before, s.after) == wanted)

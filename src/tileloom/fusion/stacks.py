@@ -14,7 +14,7 @@ from tileloom.core.errors import InputError
 from tileloom.cost.models.zigzag.layer import ZigzagLayer, ZigzagOperand
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
 from tileloom.fusion.geometry import counted_tile
-from tileloom.fusion.graph import AXES, Graph, GraphNode, NodeId, Pads, aim
+from tileloom.fusion.graph import AXES, FIRST_AXES, Feed, Graph, GraphNode, NodeId, Pads, aim
 from tileloom.fusion.rules import Rules
 
 WEIGHTS, INPUTS, OUTPUTS = "I2", "I1", "O"
@@ -61,6 +61,36 @@ def indivisible_units(graph: Graph) -> tuple[tuple[NodeId, ...], ...]:
     return tuple(tuple(u) for u in units if u)
 
 
+def units_of(graph: Graph, rules: Rules) -> tuple[tuple[NodeId, ...], ...]:
+    """What stacks are made of: the original's units, or layers between places where one map alone is still read.
+
+    Layers that cannot be tiled together (quantities that tiles cannot follow, several outputs) stand alone.
+    """
+    if rules.side_outputs_are_lost:
+        return indivisible_units(graph)
+    place = {n.id: i for i, n in enumerate(graph.nodes)}
+    last_read = {n.id: max((place[r.id] for r, _ in graph.consumers[n.id]), default=-1) for n in graph.nodes}
+    units: list[tuple[NodeId, ...]] = []
+    open_: list[NodeId] = []
+    for i, node in enumerate(graph.nodes):
+        if node.is_input:
+            continue
+        open_.append(node.id)
+        if all(last_read[n.id] <= i for n in graph.nodes[:i] if not n.is_input):
+            units += [tuple(open_)] if is_stack(graph, open_) else [(n,) for n in open_]
+            open_ = []
+    return (*units, *((n,) for n in open_))
+
+
+def is_stack(graph: Graph, layers: Sequence[NodeId]) -> bool:
+    """Whether tiles of the last of these layers can be followed through all of them."""
+    try:
+        _segment(graph, layers, None, None, {})
+    except InputError:
+        return False
+    return True
+
+
 def weight_capacity(graph: Graph, machine: ZigzagMachine, rules: Rules) -> int:
     """Bits of weights that fit on the chip: the memory below the top one of the weight operand.
 
@@ -92,7 +122,7 @@ def automatic_cuts(graph: Graph, machine: ZigzagMachine, rules: Rules) -> Cuts:
     capacity = weight_capacity(graph, machine, rules)
     cuts: list[NodeId] = []
     held, last = 0, None
-    for unit in indivisible_units(graph):
+    for unit in units_of(graph, rules):
         bits = sum(graph[n].weight_bits for n in unit)
         if bits > capacity:
             if last is not None and (not cuts or cuts[-1] != last):
@@ -106,7 +136,7 @@ def automatic_cuts(graph: Graph, machine: ZigzagMachine, rules: Rules) -> Cuts:
         else:
             held += bits
         last = unit[-1]
-    return tuple(cuts) if rules.cut_zero_is_no_cut else _proper(graph, cuts)
+    return tuple(cuts) if rules.side_outputs_are_lost else _proper(graph, cuts, rules)
 
 
 def single_layer_cuts(graph: Graph) -> Cuts:
@@ -139,7 +169,10 @@ def cut(graph: Graph, cuts: Sequence[NodeId], rules: Rules, pads: Pads) -> tuple
             low, high = (before or None, after or None) if rules.cut_zero_is_no_cut else (before, after)
             stacks.append(Stack(_between(graph, low, high, pads), before, after))
         else:
-            stacks.append(_segment(graph, before, after, pads))
+            first = 0 if before is None else graph.ids.index(before) + 1
+            last = len(graph.nodes) if after is None else graph.ids.index(after) + 1
+            layers = [n.id for n in graph.nodes[first:last] if not n.is_input]
+            stacks.append(_segment(graph, layers, before, after, pads))
     return tuple(stacks)
 
 
@@ -152,10 +185,22 @@ def _check(graph: Graph, cuts: Sequence[NodeId]) -> None:
         raise InputError([f"network '{graph.name}': {f}" for f in faults])
 
 
-def _proper(graph: Graph, cuts: Sequence[NodeId]) -> Cuts:
-    """Without cuts that separate no layers: after an input or after the last layer."""
-    kept = dict.fromkeys(c for c in cuts if not graph[c].is_input and c != graph.end.id)
-    return tuple(kept)
+def _proper(graph: Graph, cuts: Sequence[NodeId], rules: Rules) -> Cuts:
+    """Without cuts that separate no layers, and with more where the layers between two cuts are no stack."""
+    kept = {c for c in cuts if not graph[c].is_input and c != graph.end.id}
+    found: list[NodeId] = []
+    run: list[tuple[NodeId, ...]] = []
+    for unit in units_of(graph, rules):
+        layers = [n for u in (*run, unit) for n in u]
+        if run and not is_stack(graph, layers):
+            found.append(run[-1][-1])
+            run = []
+        run.append(unit)
+        inside = [n for n in unit[:-1] if n in kept]
+        if inside or unit[-1] in kept:
+            found += [*inside, unit[-1]] if unit[-1] in kept else inside
+            run = []
+    return tuple(dict.fromkeys(c for c in found if c != graph.end.id))
 
 
 def _between(graph: Graph, before: NodeId | None, after: NodeId | None, pads: Pads) -> Graph:
@@ -169,55 +214,72 @@ def _between(graph: Graph, before: NodeId | None, after: NodeId | None, pads: Pa
     return _stack_graph(graph, [n for n in graph.nodes if n.id in keep], pads)
 
 
-def _segment(graph: Graph, before: NodeId | None, after: NodeId | None, pads: Pads) -> Stack:
-    """The layers after `before` up to `after` in order, whatever they depend on."""
-    first = 0 if before is None else graph.ids.index(before) + 1
-    last = len(graph.nodes) if after is None else graph.ids.index(after) + 1
-    inside = [n for n in graph.nodes[first:last] if not n.is_input]
-    names = {n.id for n in inside}
+def _segment(graph: Graph, layers: Sequence[NodeId], before: NodeId | None, after: NodeId | None, pads: Pads) -> Stack:
+    """These layers, whatever they depend on. Raises InputError when they are no stack."""
+    names = set(layers)
+    inside = [graph[n] for n in layers]
     inputs = {f.producer for n in inside for f in n.feeds if f.producer not in names and graph[f.producer].is_input}
-    kept = [n for n in graph.nodes if n.id in names or n.id in inputs]
-    stack = _stack_graph(graph, kept, pads)
-    dead = [n.id for n in inside if n.id != inside[-1].id and not (set(graph.successors(n.id)) & names)]
+    own = {f.producer for n in inside for f in n.feeds if f.producer in inputs and not f.broken}
+    stack = _stack_graph(graph, [n for n in graph.nodes if n.id in names or n.id in own], pads)
+    faults = [
+        f"layer {n.id} needs the whole result of {f.producer}; cut after {f.producer}"
+        for n in inside
+        for f in n.feeds
+        if f.broken and f.producer in names
+    ]
+    dead = [n.id for n in inside[:-1] if not (set(graph.successors(n.id)) & names)]
     if dead:
-        raise InputError(
-            f"network '{graph.name}': in the stack of layers {[n.id for n in inside]}, {dead} do not lead to its last "
-            f"layer {inside[-1].id}; a stack has one output. Cut where branches have joined"
-        )
+        faults.append(f"{dead} do not lead to its last layer {inside[-1].id}; cut where branches have joined")
+    if faults:
+        raise InputError([f"network '{graph.name}', stack of layers {list(layers)}: {f}" for f in faults])
     spilled = tuple(n.id for n in inside[:-1] if set(graph.successors(n.id)) - names)
     return Stack(stack, before, after, spilled)
 
 
 def _stack_graph(graph: Graph, kept: Iterable[GraphNode], pads: Pads) -> Graph:
-    """The nodes with an input node for each producer that is not among them, and x and y found anew."""
+    """The nodes with an input node for each map that comes from elsewhere, and x and y found anew."""
     nodes = list(kept)
     names = {n.id for n in nodes}
-    missing = list(dict.fromkeys(f.producer for n in nodes for f in n.feeds if f.producer not in names))
-    inputs = [_stack_input(graph, p, i, nodes) for i, p in enumerate(missing)]
-    new_names = dict(zip(missing, (n.id for n in inputs)))
-    moved = [
-        replace(n, feeds=tuple(replace(f, producer=new_names.get(f.producer, f.producer)) for f in n.feeds))
-        for n in nodes
+    outside = [(n, f) for n in nodes for f in n.feeds if f.producer not in names or f.broken]
+    # A map that is read in another shape is another input than the map itself.
+    missing = list(dict.fromkeys((f.producer, _shape(n, f) if f.broken else ()) for n, f in outside))
+    inputs = [
+        _stack_input(
+            graph, p, i, [(n, f) for n, f in outside if (f.producer, _shape(n, f) if f.broken else ()) == (p, s)]
+        )
+        for i, (p, s) in enumerate(missing)
     ]
+    new = dict(zip(missing, (n.id for n in inputs)))
+    moved = []
+    for node in nodes:
+        feeds = [
+            replace(f, producer=new.get((f.producer, _shape(node, f) if f.broken else ()), f.producer), broken=False)
+            for f in node.feeds
+        ]
+        moved.append(replace(node, feeds=tuple(feeds)))
     return aim(Graph(graph.name, (*inputs, *moved)), pads)
 
 
-def _stack_input(graph: Graph, producer: NodeId, number: int, nodes: Iterable[GraphNode]) -> GraphNode:
-    """An input in place of a producer: channels the least that a consumer has, spatial sizes the most."""
+def _shape(node: GraphNode, feed: Feed) -> tuple[object, ...]:
+    extents = node.layer.operand(feed.operand).extents(node.layer.sizes)
+    return (*feed.renamed, *extents.items(), feed.stored)
+
+
+def _stack_input(graph: Graph, producer: NodeId, number: int, readers: Iterable[tuple[GraphNode, Feed]]) -> GraphNode:
+    """An input in place of a producer: channels the least that a reader has, spatial sizes the most."""
     sizes: dict[str, int] = {}
     bits = 0
-    for node in nodes:
-        for feed in (f for f in node.feeds if f.producer == producer):
-            operand = node.layer.operand(feed.operand)
-            bits = max(bits, operand.bits)
-            renamed = dict(feed.renamed)
-            spatial = {graph[producer].dim("x"), graph[producer].dim("y")}
-            for axis, extent in operand.extents(node.layer.sizes).items():
-                if axis not in renamed:
-                    continue
+    spatial = {graph[producer].dim("x"), graph[producer].dim("y")}
+    for node, feed in readers:
+        operand = node.layer.operand(feed.operand)
+        bits = max(bits, operand.bits)
+        renamed = dict(feed.renamed)
+        stored = dict(zip(FIRST_AXES.values(), feed.stored)) if feed.stored is not None else {}
+        for axis, extent in operand.extents(node.layer.sizes).items():
+            if axis in renamed:
                 name = renamed[axis]
-                choose = max if name in spatial else min
-                sizes[name] = choose(sizes[name], extent) if name in sizes else extent
+                own = stored.get(name, extent) if feed.stored is not None and name in spatial else extent
+                sizes[name] = (max if name in spatial else min)(sizes.get(name, own), own)
     return _input_node(f"substack_input_layer_{number}", sizes, bits)
 
 
