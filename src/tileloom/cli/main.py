@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 from tileloom import __version__
-from tileloom.cli.commands import check, compare, conform, doctor, evaluate, imports, listing, map, report, study
+from tileloom.cli.commands import (
+    check,
+    compare,
+    conform,
+    doctor,
+    evaluate,
+    fuse,
+    imports,
+    listing,
+    map,
+    report,
+    study,
+)
 from tileloom.core.errors import TileloomError
 
 USER_ERROR = 2
@@ -34,6 +46,7 @@ app.command("evaluate")(evaluate.command)
 app.command("check")(check.command)
 app.command("compare")(compare.command)
 app.command("import")(imports.command)
+app.command("fuse")(fuse.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("conform")(conform.command)
