@@ -13,7 +13,9 @@ from tileloom.cli import options as o
 def command(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="Whose rows: accelforge, defines, dmazerunner, maestro, neurospector."),
+        typer.Argument(
+            metavar="MODEL", help="Whose rows: accelforge, defines, dmazerunner, maestro, neurospector, zigzag."
+        ),
     ],
     reference: Annotated[Path, typer.Option("--reference", metavar="DIR", help="Directory of reference rows.")],
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows.")] = None,

@@ -137,7 +137,7 @@ def _print(result: StudyResult) -> None:
         plan = result.best
         typer.echo(
             f"best strategy per stack ({result.study.objective}): {energy(plan.energy_pj)}, {plan.cycles:,} cycles, "
-            f"{len(plan.choices)} stacks"
+            f"{len(plan.choices)} stack{'s' if len(plan.choices) > 1 else ''}"
         )
         for c in plan.choices:
             tile = " x ".join(str(min(a, b)) for a, b in zip(c.tile, c.stack.stack.extent))

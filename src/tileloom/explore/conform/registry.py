@@ -19,11 +19,13 @@ CONFORM: Registry[Recompute] = Registry(
         "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
         "maestro": from_module("tileloom.explore.conform.maestro:conform_maestro"),
         "defines": from_module("tileloom.explore.conform.defines:conform_defines"),
+        "zigzag": from_module("tileloom.explore.conform.zigzag:conform_zigzag"),
     },
     about={
         "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
         "dmazerunner": "dMazeRunner: mappings, searches, energy validation and memory studies",
         "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
+        "zigzag": "ZigZag 3.9: every layer under its two mappings, its mapper's choice, and our optimum beside it",
         "maestro": "MAESTRO: its CSV columns, screen reports and logs, and the mappings it refuses",
         "defines": "DeFiNES: stack cuts, tile structure and copies, and whole depth-first points",
     },

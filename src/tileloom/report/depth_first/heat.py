@@ -111,8 +111,8 @@ def _scale(low: float, high: float, show: Callable[[float], str]) -> Safe:
 
 def millijoule(picojoules: float) -> str:
     """Three digits in mJ, as in the published figure; other units where it is far from that."""
-    return f"{picojoules / 1e9:.3g}" if 1e7 <= picojoules < 1e12 else q.energy(picojoules).replace(" ", "")
+    return q.digits(picojoules / 1e9) if 1e7 <= picojoules < 1e13 else q.energy(picojoules).replace(" ", "")
 
 
 def megacycles(cycles: float) -> str:
-    return f"{cycles / 1e6:.3g}" if 1e4 <= cycles < 1e10 else q.count(cycles).replace(" ", "")
+    return q.digits(cycles / 1e6) if 1e4 <= cycles < 1e10 else q.count(cycles).replace(" ", "")

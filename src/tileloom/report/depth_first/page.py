@@ -53,7 +53,7 @@ def render(data: Data) -> str:
         tiles=_tiles(data),
         energy=heat_maps(points, modes, "energy_pj", millijoule),
         cycles=heat_maps(points, modes, "cycles", megacycles),
-        macs=heat_maps(points, modes, "macs", lambda v: q.count(v).replace(" ", "")),
+        macs=heat_maps(points, modes, "macs", lambda v: q.count(v).replace(" ", ""), objective_is_low=False),
         types=heat_maps(points, modes, "tile_types", lambda v: str(int(v)), objective_is_low=False),
         tradeoff=trade_off(points, data["baselines"], search["front"], modes),
         plans=_plans(data),
@@ -131,8 +131,8 @@ def _plans(data: Data) -> Safe:
     if not search:
         return el("p", "No strategy runs the whole network.", class_="soft")
     words = (
-        f"{search['strategies']:,} strategies of {search['stacks']:,} stacks, all of them evaluated: the best over the declared "
-        "modes, tiles and cuts is proven."
+        f"{search['strategies']:,} strategies of {search['stacks']:,} {'stack' if search['stacks'] == 1 else 'stacks'}, all of "
+        "them evaluated: the best over the declared modes, tiles and cuts is proven."
     )
     best = search["best"]
     head = ("Least", "Energy", "Cycles", "Stacks")

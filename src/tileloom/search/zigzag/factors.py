@@ -1,4 +1,4 @@
-"""The factors that LOMA orders: primes of the temporal loops, merged until there are few enough. Their orders are in kernels.py."""
+"""The factors that LOMA orders: primes of the temporal loops, merged until there are few enough. Their orders are in orders.py."""
 
 from __future__ import annotations
 

@@ -6,22 +6,25 @@ The cost of a mapping is in cost/models/zigzag; the proven optimum is in optimum
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
+from typing import Any, Literal
 
 import numpy as np
 
-from tileloom.cost.kernels.zigzag_program import Ints, Program, compile_program
+from tileloom.cost.kernels.zigzag_program import MAX_LEVELS, MAX_OPERANDS, Ints, compile_program
 from tileloom.cost.kernels.zigzag_work import make_work
 from tileloom.cost.models.zigzag.evaluate import evaluate
 from tileloom.cost.models.zigzag.layer import ZigzagLayer
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
 from tileloom.cost.models.zigzag.result import ZigzagCost
 from tileloom.cost.models.zigzag.spatial import Levels, by_level, place, temporal_sizes
-from tileloom.cost.models.zigzag.version import get_version
+from tileloom.cost.models.zigzag.version import Version, get_version
 from tileloom.mapping.notation.zigzag import TemporalLoop, ZigzagMapping
 from tileloom.search.zigzag.factors import limited_factors
-from tileloom.search.zigzag.kernels import EDP, ENERGY, LATENCY, search_orders
+from tileloom.search.zigzag.optimum import cheapest_chain, joined
+from tileloom.search.zigzag.orders import EDP, ENERGY, LATENCY, search_orders
 
 Objective = Literal["energy", "latency", "edp"]
 VersionName = Literal["defines", "3.9"]
@@ -59,7 +62,7 @@ def best_mapping(
 ) -> Found:
     """The best temporal mapping of a layer (or tile) on a machine (whole, or `machine.shrunk(tops)`).
 
-    lpf_limit   most factors that are ordered; None: all prime factors
+    lpf_limit   most factors that are ordered; None: the proven optimum over all orders of primes and all allocations
     faithful    the first mapping of least objective in the original's order of enumeration, and the original's model;
                 otherwise the corrected model, and ties go to the smaller of the other quantity
     Layers with two activations need `machine.with_twin("I1", "I2")` and `layer.relinked({second: "I2"})`.
@@ -67,14 +70,33 @@ def best_mapping(
     """
     rules = get_version(version, faithful)
     placed = place(layer, machine)
-    spatial = by_level(placed, layer, machine)
-    factors = limited_factors(temporal_sizes(layer, placed, rules), lpf_limit)
-    program = compile_program(layer, machine, spatial, rules)
+    task = Task(layer, machine, by_level(placed, layer, machine), temporal_sizes(layer, placed, rules), rules)
+    program = compile_program(layer, machine, task.spatial, rules)
+    found = ordered(task, program, lpf_limit or DEFAULT_LIMIT, objective, uneven, faithful)
+    if lpf_limit is not None or objective != "energy":
+        return found
+    return _proven(task, program, found)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A layer with its spatial loops placed; sizes: what time has to cover."""
+
+    layer: ZigzagLayer
+    machine: ZigzagMachine
+    spatial: tuple[Levels, ...]
+    sizes: dict[str, int]
+    rules: Version
+
+
+def ordered(task: Task, program: Any, limit: int, objective: Objective, uneven: bool, faithful: bool) -> Found:
+    """LOMA itself: every order of at most `limit` factors."""
+    layer = task.layer
     dims = [d for d, _ in layer.loops]
-    pool = sorted(factors, reverse=True)
+    pool = sorted(limited_factors(task.sizes, limit), reverse=True)
     rank = {factor: i for i, factor in enumerate(sorted(set(pool)))}
     out_dims, out_sizes = np.zeros(len(pool) + 1, np.int64), np.ones(len(pool) + 1, np.int64)
-    out_cut = np.zeros((len(layer.operands), program.room.shape[1]), np.int64)
+    out_cut = np.zeros((MAX_OPERANDS, MAX_LEVELS), np.int64)
     _, _, seen, fitting = search_orders(
         program,
         np.array([rank[f] for f in pool], np.int64),
@@ -82,38 +104,44 @@ def best_mapping(
         np.array([size for _, size in pool], np.int64),
         OBJECTIVES[objective],
         faithful,
-        not rules.narrow_links,
+        not task.rules.narrow_links,
         not uneven,
-        make_work(program),
-        make_room(program, len(pool)),
+        make_work(),
         out_dims,
         out_sizes,
         out_cut,
     )
     if not fitting:
-        return Found(None, None, seen, reason=too_small(layer, machine))
+        return Found(None, None, seen, reason=too_small(layer, task.machine))
     order = [(dims[out_dims[i]], int(out_sizes[i])) for i in range(len(pool))]
-    mapping = cut_order(layer, spatial, order, out_cut, program)
-    return Found(mapping, evaluate(layer, machine, mapping, rules), seen)
+    mapping = cut_order(layer, task.spatial, order, out_cut)
+    return Found(mapping, evaluate(layer, task.machine, mapping, task.rules), seen)
+
+
+def _proven(task: Task, program: Any, known: Found) -> Found:
+    """The optimum, starting from what LOMA found."""
+    best = known.cost.energy_pj if known.cost else inf
+    chain = cheapest_chain(task.layer, program, task.sizes, best, task.rules)
+    seen = known.evaluated + chain.nodes
+    if chain.order is None or chain.cut is None:
+        return replace(known, evaluated=seen, proven=chain.proven)
+    order, cut = joined(chain.order, chain.cut)
+    mapping = cut_order(task.layer, task.spatial, order, cut)
+    cost = evaluate(task.layer, task.machine, mapping, task.rules)
+    if cost.energy_pj > best:
+        return replace(known, evaluated=seen)
+    return Found(mapping, cost, seen, chain.proven and cost.energy_pj <= chain.energy_pj * (1 + 1e-9))
 
 
 def cut_order(
-    layer: ZigzagLayer, spatial: tuple[Levels, ...], order: Sequence[TemporalLoop], cut: Ints, program: Program
+    layer: ZigzagLayer, spatial: tuple[Levels, ...], order: Sequence[TemporalLoop], cut: Ints
 ) -> ZigzagMapping:
     """The mapping that an order and its cuts stand for."""
     temporal = []
-    for o in range(len(layer.operands)):
-        ends = [0, *(int(cut[o, m]) for m in range(program.levels[o]))]
-        temporal.append(tuple(tuple(order[a:b]) for a, b in zip(ends, ends[1:])))
+    for o, levels in enumerate(spatial):
+        ends = [0, *(int(cut[o, m]) for m in range(len(levels) - 1))]
+        temporal.append(tuple(tuple(order[a:b]) for a, b in pairwise(ends)))
     return ZigzagMapping(tuple(o.name for o in layer.operands), spatial, tuple(temporal))
-
-
-def make_room(program: Program, n: int) -> tuple[Ints, ...]:
-    """Scratch arrays of the allocation in kernels.py."""
-    count, dims = program.kind.shape
-    line = (count, n + 2)
-    floats = (np.ones((count, dims)), np.ones(dims), np.zeros(line), np.zeros(line))
-    return (*floats, *(np.zeros(count, np.int64) for _ in range(5)))  # type: ignore[return-value]
 
 
 def too_small(layer: ZigzagLayer, machine: ZigzagMachine) -> str:

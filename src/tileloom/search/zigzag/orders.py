@@ -1,6 +1,6 @@
 """LOMA compiled: orders of the temporal factors, each operand's share allocated bottom-up, the best one kept.
 
-Costs are in cost/kernels/zigzag.py. The slow twin, in plain Python, is reference.py; docs/zigzag.md explains the steps.
+Costs are in cost/kernels/zigzag_cost.py. The slow twin, in plain Python, is reference.py; docs/zigzag.md explains the steps.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import numba as nb
 import numpy as np
 
-from tileloom.cost.kernels.zigzag import cycles_of, energy_of, halo_extent, last_reduction
+from tileloom.cost.kernels.zigzag_cost import cycles_of, energy_of, halo_extent, last_reduction
 from tileloom.cost.kernels.zigzag_program import EARLY_SUMS, HALO, OVERFLOW, RELEVANT, WHOLE_FOOTPRINTS
 
 ENERGY, LATENCY, EDP = 0, 1, 2
@@ -23,7 +23,7 @@ def footprint(program, o, product):
     """Elements of an operand for loop products per dimension."""
     whole = program.flags[WHOLE_FOOTPRINTS]
     elements = 1.0
-    for d in range(len(product)):
+    for d in range(program.dims):
         if program.kind[o, d] == RELEVANT:
             elements *= math.ceil(product[d]) if whole else product[d]
     for h in range(program.halos[o]):
@@ -38,13 +38,13 @@ def footprint(program, o, product):
 def start_products(program, products):
     """products[o, d]: loop products below the lowest memory (spatial loops only)."""
     products[:] = 1.0
-    for o in range(len(program.levels)):
+    for o in range(program.operands):
         for i in range(program.loops[o, 0]):
             products[o, program.loop_dim[o, 0, i]] *= program.loop_size[0, o, 0, i]
 
 
 @nb.njit(cache=True)
-def slices(program, k, j, dims, sizes, n, start, last_sum, products, trial, foot, reuse):
+def slices(program, k, j, dims, sizes, n, start, last_sum, work):
     """Footprints in bits of memory k's j-th operand with 0, 1, ... more loops, until one is too large; how many fit.
 
     reuse: remaining iterations times footprint, what is fetched from above; 0 where the memory is the operand's top.
@@ -56,7 +56,9 @@ def slices(program, k, j, dims, sizes, n, start, last_sum, products, trial, foot
     left = 1.0
     for i in range(start, n):
         left *= sizes[i]
-    trial[:] = products[o]
+    trial = work.trial
+    foot, reuse = work.foot, work.reuse
+    trial[:] = work.products[o]
     top = m == program.levels[o] - 1
     found = 0
     for i in range(start, n + 1):
@@ -64,10 +66,8 @@ def slices(program, k, j, dims, sizes, n, start, last_sum, products, trial, foot
             trial[dims[i - 1]] *= sizes[i - 1]
             left /= sizes[i - 1]
         kind = program.kind[o, dims[i - 1]] if i > start else HALO
-        if kind == RELEVANT or kind == HALO:
-            size = footprint(program, o, trial) * bits
-        else:
-            size = foot[j, found - 1]
+        moves = kind in (RELEVANT, HALO)
+        size = footprint(program, o, trial) * bits if moves else foot[j, found - 1]
         if size > program.capacity[k]:
             break
         foot[j, found] = size
@@ -77,8 +77,10 @@ def slices(program, k, j, dims, sizes, n, start, last_sum, products, trial, foot
 
 
 @nb.njit(cache=True)
-def choose(program, k, held, counts, first, foot, reuse, even, starts, n, pick, chosen):
+def choose(program, k, held, even, work):
     """The combination that fits together and is fetched least, the latest of equal ones. False when none fits."""
+    counts, first, foot, reuse = work.fitting, work.first, work.foot, work.reuse
+    starts, pick, chosen = work.starts, work.pick, work.chosen
     pick[:held] = first[:held]
     best, found = np.inf, False
     while True:
@@ -106,21 +108,22 @@ def choose(program, k, held, counts, first, foot, reuse, even, starts, n, pick, 
 
 
 @nb.njit(cache=True)
-def allocate(program, dims, sizes, n, even, cut, room):
+def allocate(program, dims, sizes, n, even, work):
     """Cuts of an order by LOMA's rule, bottom-up. False when it does not fit."""
-    products, trial, foot, reuse, counts, first, starts, pick, chosen = room
+    products, counts, first, starts, chosen = work.products, work.fitting, work.first, work.starts, work.chosen
+    cut = work.cut
     start_products(program, products)
     last_sum = last_reduction(program, dims, n)
-    for k in range(len(program.held)):
+    for k in range(program.memories):
         held = program.held[k]
         for j in range(held):
             o, m = program.held_by[k, j], program.held_level[k, j]
             starts[j] = cut[o, m - 1] if m else 0
-            counts[j] = slices(program, k, j, dims, sizes, n, starts[j], last_sum, products, trial, foot, reuse)
+            counts[j] = slices(program, k, j, dims, sizes, n, starts[j], last_sum, work)
             if counts[j] == 0:
                 return False
             first[j] = counts[j] - 1 if m == program.levels[o] - 1 else 0
-        fits = choose(program, k, held, counts, first, foot, reuse, even, starts, n, pick, chosen)
+        fits = choose(program, k, held, even, work)
         if not fits:
             if not program.flags[OVERFLOW]:
                 return False
@@ -157,7 +160,7 @@ def better(objective, faithful, ties_by_cycles, energy, cycles, best_energy, bes
 
 @nb.njit(cache=True)
 def search_orders(
-    program, rank, dim, size, objective, faithful, ties_by_cycles, even, work, room, out_dims, out_sizes, out_cut
+    program, rank, dim, size, objective, faithful, ties_by_cycles, even, work, out_dims, out_sizes, out_cut
 ):
     """The best order of a multiset of factors given in non-increasing order; Williams' prefix shifts, 2009.
 
@@ -169,7 +172,6 @@ def search_orders(
         after[i] = i + 1 if i + 1 < n else -1
     h, i, j = 0, max(0, n - 2), n - 1
     dims, sizes = np.zeros(max(1, n), np.int64), np.ones(max(1, n), np.int64)
-    cut = np.zeros_like(work.merged)
     best_energy, best_cycles = np.inf, np.inf
     seen, fitting = 0, 0
     while True:
@@ -178,9 +180,9 @@ def search_orders(
             dims[at], sizes[at] = dim[node], size[node]
             node, at = after[node], at + 1
         seen += 1
-        if allocate(program, dims, sizes, n, even, cut, room):
+        if allocate(program, dims, sizes, n, even, work):
             fitting += 1
-            energy = energy_of(program, dims, sizes, n, cut, work)
+            energy = energy_of(program, dims, sizes, n, work.cut, work)
             # Without a chance by energy the cycles need not be known.
             limit = best_energy if faithful else best_energy / (1.0 - TIE)
             if objective != ENERGY or energy < limit or (energy == limit and (ties_by_cycles or not faithful)):
@@ -191,7 +193,7 @@ def search_orders(
                 ):
                     best_energy, best_cycles = energy, cycles
                     out_dims[:n], out_sizes[:n] = dims[:n], sizes[:n]
-                    out_cut[:] = cut
+                    out_cut[:] = work.cut
         if n < 2 or (after[j] < 0 and not rank[j] < rank[h]):
             return best_energy, best_cycles, seen, fitting
         s = j if after[j] >= 0 and rank[i] >= rank[after[j]] else i

@@ -162,12 +162,12 @@ def energy_of(program, dims, sizes, n, cut, work):
         total *= sizes[i]
     last_sum = last_reduction(program, dims, n)
     energy = 0.0
-    for o in range(len(program.levels)):
+    for o in range(program.operands):
         merge(program, o, dims, n, cut, work.merged)
         elements_held(program, o, 0, dims, sizes, work.merged, work.held[0, o], work.product, work.extents)
         cycles_below(program, o, dims, sizes, work.merged, work.cycles[o])
         energy = operand_energy(program, o, work.held[0, o], work.cycles[o], total, last_sum, work.merged, energy)
-    return energy + program.mac_pj[0]
+    return energy + program.mac_pj
 
 
 @nb.njit(cache=True)
@@ -187,14 +187,14 @@ def outermost(program, o, kind, dims, sizes, merged, lv):
 def buffer_flags(program, dims, sizes, last_sum, work):
     """work.buffered[o, lv]: whether two tiles fit at data level lv."""
     work.share[:] = 0.0
-    for o in range(len(program.levels)):
+    for o in range(program.operands):
         for lv in range(1, program.levels[o] + 1):
             wide = o == 0 and is_partial(program, 0, last_sum, work.merged, lv)
             bits = int(work.held[0, o, lv]) * (program.partial_bits[o] if wide else program.bits[o])
             rolling = outermost(program, o, RELEVANT, dims, sizes, work.merged, lv)
             work.own[o, lv] = (bits // rolling) / program.room[o, lv - 1]
             work.share[program.memory[o, lv - 1]] += work.own[o, lv]
-    for o in range(len(program.levels)):
+    for o in range(program.operands):
         work.buffered[o, 0] = 0
         for lv in range(1, program.levels[o] + 1):
             taken = work.share[program.memory[o, lv - 1]]
@@ -207,7 +207,7 @@ def buffer_flags(program, dims, sizes, last_sum, work):
 @nb.njit(cache=True)
 def movements(program, dims, sizes, n, total, last_sum, work):
     """work.real, allowed, period and count of every movement, with whole unrollings."""
-    for o in range(len(program.levels)):
+    for o in range(program.operands):
         elements_held(program, o, 1, dims, sizes, work.merged, work.held[1, o], work.product, work.extents)
         top = program.levels[o]
         for m in range(top):
@@ -287,7 +287,7 @@ def port_stall(program, p, work):
 @nb.njit(cache=True)
 def spread_loads(program, computing, last_sum, work):
     """3.9: what is left of transfers that happen once after the port's spare time; in work.left."""
-    for p in range(len(program.activities)):
+    for p in range(program.ports):
         bits, needed, spare = program.port_bits[p], 0, 0.0
         for i in range(program.activities[p]):
             o, m, way = program.activity[p, i, 0], program.activity[p, i, 1], program.activity[p, i, 2]
@@ -323,7 +323,7 @@ def spread_loads(program, computing, last_sum, work):
 def first_loads(program, work):
     """Cycles until the first tiles of the inputs are where the computation needs them."""
     work.parts[:] = 0.0
-    inputs = len(program.levels) - 1
+    inputs = program.operands - 1
     for o in range(1, inputs + 1):
         for m in range(program.levels[o] - 1):
             cycles = max(work.left[o, m, 3], work.left[o, m + 1, 0])
@@ -350,7 +350,7 @@ def last_stores(program, work):
         link = max(work.left[0, m, 2], work.left[0, m + 1, 1])
         total += link
     if program.flags[OFFLOAD_ONE] and program.levels[0] > 1:
-        return link + program.drain[0]
+        return link + program.drain
     return total
 
 
@@ -364,9 +364,9 @@ def cycles_of(program, dims, sizes, n, work):
     buffer_flags(program, dims, sizes, last_sum, work)
     movements(program, dims, sizes, n, total, last_sum, work)
     stall = 0
-    for p in range(len(program.activities)):
+    for p in range(program.ports):
         stall = max(stall, port_stall(program, p, work))
-    for o in range(len(program.levels)):
+    for o in range(program.operands):
         for m in range(program.levels[o]):
             for way in range(4):
                 work.left[o, m, way] = work.real[o, m, way]
