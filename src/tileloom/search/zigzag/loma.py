@@ -23,12 +23,13 @@ from tileloom.cost.models.zigzag.spatial import Levels, by_level, place, tempora
 from tileloom.cost.models.zigzag.version import Version, get_version
 from tileloom.mapping.notation.zigzag import TemporalLoop, ZigzagMapping
 from tileloom.search.zigzag.factors import limited_factors
-from tileloom.search.zigzag.optimum import cheapest_chain, joined
+from tileloom.search.zigzag.optimum import NODE_LIMIT, cheapest_chain, joined
 from tileloom.search.zigzag.orders import EDP, ENERGY, LATENCY, search_orders
 
 Objective = Literal["energy", "latency", "edp"]
 VersionName = Literal["defines", "3.9"]
 DEFAULT_LIMIT = 6
+NEST_LIMIT = 50_000
 OBJECTIVES = {"energy": ENERGY, "latency": LATENCY, "edp": EDP}
 
 
@@ -118,10 +119,20 @@ def ordered(task: Task, program: Any, limit: int, objective: Objective, uneven: 
     return Found(mapping, evaluate(layer, task.machine, mapping, task.rules), seen)
 
 
-def _proven(task: Task, program: Any, known: Found) -> Found:
+def best_nest(layer: ZigzagLayer, machine: ZigzagMachine, rings: Sequence[Sequence[int]], rules: Version) -> Found:
+    """The mapping of least energy among those that are loop nests; `rings` as in `cheapest_chain`."""
+    placed = place(layer, machine)
+    task = Task(layer, machine, by_level(placed, layer, machine), temporal_sizes(layer, placed, rules), rules)
+    program = compile_program(layer, machine, task.spatial, rules)
+    return _proven(task, program, Found(None, None, 0, reason=too_small(layer, machine)), rings, NEST_LIMIT)
+
+
+def _proven(
+    task: Task, program: Any, known: Found, rings: Sequence[Sequence[int]] | None = None, limit: int = NODE_LIMIT
+) -> Found:
     """The optimum, starting from what LOMA found."""
     best = known.cost.energy_pj if known.cost else inf
-    chain = cheapest_chain(task.layer, program, task.sizes, best, task.rules)
+    chain = cheapest_chain(task.layer, program, task.sizes, best, task.rules, rings, limit)
     seen = known.evaluated + chain.nodes
     if chain.order is None or chain.cut is None:
         return replace(known, evaluated=seen, proven=chain.proven)

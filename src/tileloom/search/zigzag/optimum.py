@@ -50,8 +50,21 @@ class Contents:
     done: Ints
 
 
-def cheapest_chain(layer: ZigzagLayer, program: Any, sizes: dict[str, int], known_pj: float, version: Version) -> Chain:
-    """The chain of least energy below `known_pj` (infinite: any)."""
+def cheapest_chain(
+    layer: ZigzagLayer,
+    program: Any,
+    sizes: dict[str, int],
+    known_pj: float,
+    version: Version,
+    rings: Sequence[Sequence[int]] | None = None,
+    limit: int = NODE_LIMIT,
+) -> Chain:
+    """The chain of least energy below `known_pj` (infinite: any).
+
+    rings   [operand][memory level] fanouts around the memory: only chains that are loop nests, where inner memories
+            cover no more than outer ones. None: every operand goes its own way, as in ZigZag
+    limit   most choices looked at; what is found then is not proven
+    """
     contents = list_contents(layer, program, sizes)
     if contents is None:
         return Chain(None, None, known_pj, 0, False)
@@ -77,13 +90,14 @@ def cheapest_chain(layer: ZigzagLayer, program: Any, sizes: dict[str, int], know
     back = {b: i for i, b in enumerate(turn)}
     place = np.array([[back.get(int(b), -1) for b in row] for row in place], np.int64)
     price, foot = price[turn], foot[turn]
+    ring = np.array([_ring(rings, int(cut_o[b]), int(cut_m[b])) for b in turn], np.int64)
     ranked, widest = _ranked(price)
     if widest == 0:
         return Chain(None, None, known_pj, 0, True)
     answer = np.full(len(turn), -1, np.int64)
     best, nodes, proven = branch(
-        program, cut_o[turn], cut_m[turn], place, contents.packed, contents.guard, contents.done, sums,
-        price, foot, full, ranked, start, known_pj, NODE_LIMIT, answer,
+        program, cut_o[turn], cut_m[turn], ring, place, contents.packed, contents.guard, contents.done, sums,
+        price, foot, full, ranked, start, known_pj, limit, answer,
     )  # fmt: skip
     if len(answer) and answer[0] < 0:
         return Chain(None, None, known_pj, int(nodes), bool(proven))
@@ -125,6 +139,12 @@ def _cuts(program: Any, version: Version) -> tuple[Ints, Ints, Ints]:
             place[o, m] = len(found)
             found.append((o, m))
     return np.array([o for o, _ in found], np.int64), np.array([m for _, m in found], np.int64), place
+
+
+def _ring(rings: Sequence[Sequence[int]] | None, o: int, m: int) -> int:
+    if rings is None:
+        return 0
+    return 1 + max(max(r) for r in rings) if m < 0 else rings[o][m]
 
 
 def _ranked(price: Floats) -> tuple[Ints, int]:

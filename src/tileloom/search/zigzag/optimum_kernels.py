@@ -132,8 +132,8 @@ def fits(program, place, chosen, foot, full_foot, done, sums):
 
 
 @nb.njit(cache=True)
-def comparable(b, c, cut_o, cut_m, packed, guard, chosen):
-    """Whether content c at cut b can be in one order with the chosen contents."""
+def comparable(b, c, cut_o, cut_m, ring, packed, guard, chosen):
+    """Whether content c at cut b can be in one order with the chosen contents; inner rings lie below outer ones."""
     for other in range(len(chosen)):
         if chosen[other] < 0 or other == b:
             continue
@@ -142,15 +142,34 @@ def comparable(b, c, cut_o, cut_m, packed, guard, chosen):
             return False
         if cut_o[other] == cut_o[b] and not (upper if cut_m[other] < cut_m[b] else lower):
             return False
+        if ring[other] != ring[b] and not (upper if ring[other] > ring[b] else lower):
+            return False
     return True
 
 
 @nb.njit(cache=True)
 def branch(
-    program, cut_o, cut_m, place, packed, guard, done, sums, price, foot, full_foot, ranked, start, best, limit, answer
+    program,
+    cut_o,
+    cut_m,
+    ring,
+    place,
+    packed,
+    guard,
+    done,
+    sums,
+    price,
+    foot,
+    full_foot,
+    ranked,
+    start,
+    best,
+    limit,
+    answer,
 ):
     """The chain of contents of least energy below `best`. Returns (energy, nodes, whether it was searched to the end).
 
+    ring[b]: fanouts around the cut's memory, where the order must be a loop nest; otherwise all equal
     ranked[b]: contents of cut b by price;  start: energy that no cut changes;  answer[b]: the contents found
     """
     cuts = len(cut_o)
@@ -178,7 +197,7 @@ def branch(
             if not cost + rest < best * (1.0 - SLACK):
                 at[depth] = ranked.shape[1]
                 break
-            if not comparable(depth, c, cut_o, cut_m, packed, guard, chosen):
+            if not comparable(depth, c, cut_o, cut_m, ring, packed, guard, chosen):
                 continue
             nodes += 1
             if nodes > limit:
@@ -189,7 +208,9 @@ def branch(
                 if not possible:
                     break
                 i = first[depth, b]
-                while i < ranked.shape[1] and not comparable(b, ranked[b, i], cut_o, cut_m, packed, guard, chosen):
+                while i < ranked.shape[1] and not comparable(
+                    b, ranked[b, i], cut_o, cut_m, ring, packed, guard, chosen
+                ):
                     i += 1
                 if i == ranked.shape[1]:
                     possible = False

@@ -12,7 +12,7 @@ class Version:
     """name, and the differences:
 
     narrow_links         accesses toward the lower memory are as many as its width (times its copies) makes necessary
-    whole_accesses       access counts are truncated to whole numbers
+    whole_accesses       access counts are truncated to whole numbers, so up to one access is lost (repaired)
     stationary_reads     an input that the innermost loops do not change is read once (3.9)
     round_up_spatial     a fractional unrolling counts as the next whole number for latency; otherwise as the one below
     round_boost          copies served by one transfer are rounded; otherwise truncated
@@ -50,6 +50,7 @@ class Version:
         return replace(
             self,
             name=f"{self.name}, corrected",
+            whole_accesses=False,
             half_shared_overwrites=False,
             offload_latency_only=False,
             inexact_temporal=False,
