@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tileloom.architecture.notation.zigzag import defines_machine
@@ -10,6 +12,7 @@ from tileloom.cost.models.zigzag.layer import ZigzagNetwork
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
 from tileloom.workload.frontends.zigzag import defines_network
 
+REFERENCE = Path(__file__).parent / "reference" / "defines"
 CONV = "O[b][k][oy][ox]+=W[k][c][fy][fx]*I[b][c][ix][iy]"
 ADD = "O[b][k][oy][ox]=X[b][k][oy][ox]+Y[b][k][oy][ox]"
 
@@ -90,3 +93,11 @@ def machine(
     return defines_machine(
         "small", {"array": {"D1": 4, "D2": 2}, "mac_energy_pj": 0.04, "memories_in_declaration_order": memories}
     )
+
+
+def defines_files(folder: Path, name: str, arch: str) -> tuple[str, str]:
+    """(network, architecture) for the command line: files that hold only these two of DeFiNES's."""
+    for file, key in (("workloads.json", name), ("architectures.json", arch)):
+        found = json.loads((REFERENCE / file).read_text())
+        (folder / file).write_text(json.dumps({key: found[key]}))
+    return f"{folder}/workloads.json:{name.partition('@')[0]}", f"{folder}/architectures.json:{arch}"
