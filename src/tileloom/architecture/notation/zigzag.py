@@ -5,6 +5,7 @@ The value is in zigzag_machine.py; what it costs to use it is in cost/models/zig
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ from tileloom.core.yamlio import Document, dump_yaml, load_yaml, parse_yaml
 
 Bits = Annotated[int, Field(ge=1, le=2**60, strict=True)]
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False, strict=True)]
+_WISH = re.compile(r"([A-Z]\w*)\s*,\s*([1-9]\d*)")
 Copies = Annotated[int, Field(ge=1, le=2**24, strict=True)]
 
 
@@ -94,7 +96,9 @@ def machine_from_document(document: Document) -> ZigzagMachine:
         for name, memory in hardware.memories.items()
     )
     sizes = tuple(zip(array.dimensions, array.sizes))
-    return ZigzagMachine(hardware.name, sizes, float(array.unit_energy), memories, array.unit_area)
+    return ZigzagMachine(
+        hardware.name, sizes, float(array.unit_energy), memories, array.unit_area, _dataflow(document, hardware)
+    )
 
 
 def _links(memory: _Memory) -> Iterator[DataLink]:
@@ -105,6 +109,23 @@ def _links(memory: _Memory) -> Iterator[DataLink]:
                 owner, _, direction = (part.strip() for part in entry.partition(","))
                 if owner == operand:
                     yield DataLink(operand, _direction(direction), port.name, port.bandwidth_max, port.bandwidth_min)
+
+
+def _dataflow(document: Document, hardware: _Hardware) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+    """'K, 32' per array dimension. InputError with every malformed one."""
+    found = []
+    faults = []
+    for dim, wishes in (hardware.dataflows or {}).items():
+        loops = [_WISH.fullmatch(w) for w in wishes]
+        place = ("dataflows", dim)
+        if dim not in hardware.operational_array.dimensions:
+            faults.append(fault(document, place, "unknown array dimension"))
+        if None in loops:
+            faults.append(fault(document, place, f"{wishes} is not a list of 'LOOP, COPIES' such as 'K, 32'"))
+        found.append((dim, tuple((m[1], int(m[2])) for m in loops if m)))
+    if faults:
+        raise InputError(faults, file=document.file)
+    return tuple(found)
 
 
 def _direction(text: str) -> Direction:
@@ -164,7 +185,9 @@ def write_machine(machine: ZigzagMachine, description: str = "", source: str = "
         "dimensions": [d for d, _ in machine.array],
         "sizes": [size for _, size in machine.array],
     }
-    return dump_yaml({"name": machine.name, **notes, "memories": memories, "operational_array": array})
+    wishes = {dim: [f"{d}, {size}" for d, size in loops] for dim, loops in machine.dataflow}
+    data = {"name": machine.name, **notes, "memories": memories, "operational_array": array}
+    return dump_yaml({**data, "dataflows": wishes} if wishes else data)
 
 
 def _memory_plain(memory: ZigzagMemory) -> dict[str, Any]:

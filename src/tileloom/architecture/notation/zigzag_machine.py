@@ -59,13 +59,17 @@ class ZigzagMemory:
 
 @dataclass(frozen=True)
 class ZigzagMachine:
-    """array: (dimension, size) in order;  memories: in the order of declaration, an operand's inner ones first."""
+    """array: (dimension, size) in order;  memories: in the order of declaration, an operand's inner ones first.
+
+    dataflow   loops wished on array dimensions of layers that say nothing themselves
+    """
 
     name: str
     array: tuple[tuple[str, int], ...]
     mac_pj: float
     memories: tuple[ZigzagMemory, ...]
     mac_area: float = 0.0
+    dataflow: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
 
     @cached_property
     def units(self) -> int:
@@ -137,6 +141,27 @@ class ZigzagMachine:
             for m in bare.memories
         )
         return replace(bare, memories=memories)
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row per memory, inner ones first, as plain data."""
+        return [
+            {
+                "name": m.name, "size_bits": m.size_bits, "read_pj": m.read_pj, "write_pj": m.write_pj,
+                "operands": list(m.operands), "copies": self.copies(m), "bits_per_cycle": max(k.bits for k in m.links),
+            }
+            for m in self.memories
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        array = " x ".join(f"{dim} {size}" for dim, size in self.array)
+        lines = [f"{self.name}: array {array}, {self.mac_pj:g} pJ per operation"]
+        for row in self.rows():
+            held = ", ".join(map(str, row["operands"])) if isinstance(row["operands"], list) else ""
+            lines.append(
+                f"  {row['name']}: {row['size_bits']} bits for {held}, {row['copies']} copies, "
+                f"{row['bits_per_cycle']} bits per cycle, read {row['read_pj']:g} pJ, write {row['write_pj']:g} pJ"
+            )
+        return "\n".join(lines)
 
     def _held(self, where: Mapping[str, set[str]]) -> ZigzagMachine:
         memories = []
