@@ -19,7 +19,7 @@ SHOWN = 12
 
 def command(
     network: Annotated[
-        str, typer.Argument(metavar="NETWORK", help="Study file (YAML), or ONNX or YAML network, or library name.")
+        str, typer.Argument(metavar="NETWORK", help="Study file (YAML), ONNX, YAML or ZigZag network, or library name.")
     ],
     arch: Annotated[
         str | None, typer.Option("--arch", metavar="ARCH", help="Chip: library name or file (not with a study file).")

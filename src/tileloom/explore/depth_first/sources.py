@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from tileloom.architecture.notation.zigzag import read_defines_architectures, read_machine
+from tileloom.architecture.notation.zigzag import read_defines_architectures
+from tileloom.architecture.notation.zigzag_library import load_machine, machine_files
 from tileloom.core.errors import InputError, did_you_mean
 from tileloom.core.yamlio import load_yaml
-from tileloom.cost.models.zigzag.layer import ZigzagNetwork
+from tileloom.cost.models.zigzag.layer import ZigzagNetwork, ZigzagNode
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
 from tileloom.explore.sources import load_architecture, load_network
 from tileloom.fusion.convert_machine import Dataflow, convert_architecture, dataflow_of, unroll
@@ -21,6 +22,8 @@ from tileloom.fusion.convert_network import convert_network
 from tileloom.fusion.depth_first import Setting, prepare, prepare_graph
 from tileloom.fusion.rules import Rules
 from tileloom.workload.frontends.zigzag import read_defines_workloads
+from tileloom.workload.frontends.zigzag_files import read_workload
+from tileloom.workload.frontends.zigzag_library import load_zigzag_network, network_files
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,28 @@ class Sources:
 def load_sources(network: str, architecture: str, rules: Rules, bind: Mapping[str, int] | None = None) -> Sources:
     """The network on the machine.
 
-    network        FILE.json:NAME in the form of DeFiNES's workloads, or anything that `load_network` takes
-    architecture   FILE.json:NAME in the form of DeFiNES's accelerators, a ZigZag hardware file, or one of ours
+    network        one of DeFiNES ('defines-fsrcnn'), a ZigZag workload file, FILE.json:NAME in the form of DeFiNES's
+                   workloads, or anything that `load_network` takes
+    architecture   one of DeFiNES ('defines-meta-prototype-df'), a ZigZag hardware file, FILE.json:NAME in the form of
+                   DeFiNES's accelerators, or one of ours
     Raises InputError with what is wrong in either.
     """
     machine, flow, notes = read_any_machine(architecture)
     known = _zigzag_network(network, machine)
     if known is not None:
-        return Sources(prepare(known, machine, rules), tuple(notes))
+        nodes = tuple(_unrolled(n, machine, flow) for n in known.nodes)
+        return Sources(prepare(replace(known, nodes=nodes), machine, rules), tuple(notes))
     converted = convert_network(load_network(network, bind=bind))
-    nodes = tuple(n if n.is_input else replace(n, layer=unroll(n.layer, machine, flow)) for n in converted.graph.nodes)
-    setting = prepare_graph(replace(converted.graph, nodes=nodes), machine, rules, converted.pads)
+    graph = tuple(n if n.is_input else replace(n, layer=unroll(n.layer, machine, flow)) for n in converted.graph.nodes)
+    setting = prepare_graph(replace(converted.graph, nodes=graph), machine, rules, converted.pads)
     return Sources(setting, (*notes, *(f"network: {n}" for n in converted.notes)))
+
+
+def _unrolled(node: ZigzagNode, machine: ZigzagMachine, flow: Dataflow) -> ZigzagNode:
+    """Layers that nobody gave a spatial mapping get the machine's."""
+    if node.is_input or node.layer.spatial:
+        return node
+    return replace(node, layer=unroll(node.layer, machine, flow))
 
 
 def read_any_machine(source: str) -> tuple[ZigzagMachine, Dataflow, list[str]]:
@@ -54,21 +67,26 @@ def read_any_machine(source: str) -> tuple[ZigzagMachine, Dataflow, list[str]]:
     if member is not None:
         machine = _pick(read_defines_architectures(member[0]), member[1], source)
         return machine, dataflow_of(machine), []
-    if _is_hardware(source):
-        machine = read_machine(source)
+    if source in machine_files() or "operational_array" in _keys(source):
+        machine = load_machine(source)
         return machine, dataflow_of(machine), []
     converted = convert_architecture(load_architecture(source))
     return converted.machine, converted.dataflow, [f"architecture: {n}" for n in dict.fromkeys(converted.losses)]
 
 
 def _zigzag_network(source: str, machine: ZigzagMachine) -> ZigzagNetwork | None:
-    """A network in DeFiNES's own form. 'NAME' alone takes the one written for the machine's family (NAME@FAMILY)."""
+    """A network in DeFiNES's or ZigZag's own form; None for others.
+
+    Of a JSON file 'NAME' alone takes the network written for the machine's family (NAME@FAMILY).
+    """
     member = _member(source)
-    if member is None:
-        return None
-    found = read_defines_workloads(member[0])
-    family = f"{member[1]}@{machine.name.removesuffix('_DF')}"
-    return found[family] if family in found else _pick(found, member[1], source)
+    if member is not None:
+        found = read_defines_workloads(member[0])
+        family = f"{member[1]}@{machine.name.removesuffix('_DF')}"
+        return found[family] if family in found else _pick(found, member[1], source)
+    if source in network_files():
+        return load_zigzag_network(source, machine.dataflow)
+    return read_workload(source) if LIST in _keys(source) else None
 
 
 def _member(source: str) -> tuple[Path, str] | None:
@@ -86,9 +104,13 @@ def _pick(table: Mapping[str, T], name: str, source: str) -> T:
     return table[name]
 
 
-def _is_hardware(source: str) -> bool:
+LIST = "a list"
+
+
+def _keys(source: str) -> set[str]:
+    """Top-level keys of a YAML file; `LIST` when it holds a list, as ZigZag's workloads do."""
     path = Path(source)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
-        return False
+        return set()
     data = load_yaml(path, last_key_wins=True).data
-    return isinstance(data, dict) and "operational_array" in data
+    return {LIST} if isinstance(data, list) else set(data) if isinstance(data, dict) else set()
