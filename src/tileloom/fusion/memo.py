@@ -48,14 +48,16 @@ def ask(layer: ZigzagLayer, tops: Tops) -> Question:
 
 
 def answer(question: Question, machine: ZigzagMachine, searching: Searching) -> Found:
-    """The best mapping, or why there is none."""
-    return best_mapping(
-        question.layer,
-        question.machine(machine),
-        searching.lpf_limit,
-        searching.objective,
-        faithful=searching.faithful,
-    )
+    """The best mapping, or why there is none.
+
+    LOMA fills lower memories first, which can leave no room above where many instances hold copies. Unless the
+    original's behaviour is asked for, the search over all allocations has the last word then.
+    """
+    chip = question.machine(machine)
+    found = best_mapping(question.layer, chip, searching.lpf_limit, searching.objective, faithful=searching.faithful)
+    if found.fits or searching.faithful:
+        return found
+    return best_mapping(question.layer, chip, None, "energy", faithful=False)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.cost.models.zigzag.evaluate import evaluate
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
+from tileloom.cost.models.zigzag.version import get_version
 from tileloom.fusion.memo import Question, Searching
 from tileloom.mapping.notation.zigzag import ZigzagMapping
 from tileloom.search.zigzag.loma import Found
@@ -45,7 +46,7 @@ class AnswerStore:
         for question in questions:
             record = self.known.get(digest(scope, question))
             if record is not None:
-                found[question] = _answer(question, machine, record)
+                found[question] = _answer(question, machine, record, searching.faithful)
         return found
 
     def keep(self, machine: ZigzagMachine, searching: Searching, answers: Mapping[Question, Found]) -> None:
@@ -84,13 +85,14 @@ def _record(found: Found) -> dict[str, Any]:
     }
 
 
-def _answer(question: Question, machine: ZigzagMachine, record: Mapping[str, Any]) -> Found:
+def _answer(question: Question, machine: ZigzagMachine, record: Mapping[str, Any], faithful: bool) -> Found:
     facts = (record["evaluated"], record["proven"], record["reason"])
     if record["mapping"] is None:
         return Found(None, None, *facts)
     operands, spatial, temporal = record["mapping"]
     mapping = ZigzagMapping(tuple(operands), _loops(spatial), _loops(temporal))
-    return Found(mapping, evaluate(question.layer, question.machine(machine), mapping), *facts)
+    rules = get_version("defines", faithful)
+    return Found(mapping, evaluate(question.layer, question.machine(machine), mapping, rules), *facts)
 
 
 def _loops(levels: Any) -> Any:

@@ -253,7 +253,7 @@ class _Run:
         if self.near.make_h is not None and self._cache(self.near.make_h) != top:
             sizes = self.tile.sizes(node)
             width = min(self.tile.x.width.get(node.id, 0), self.tile.x.out[node.id])
-            sizes |= {node.dim("x"): width, node.dim("y"): sizes[node.dim("y")] - rows}
+            sizes |= {node.dim("x"): width, node.dim("y"): sizes.get(node.dim("y"), 1) - rows}
             bits = prod(sizes[d] for d in node.layer.output.axes if d in sizes) * node.layer.output.bits
             yield from self._copy(
                 "keep columns", bits, Place(operand, top), Place(operand, self._cache(self.near.make_h))

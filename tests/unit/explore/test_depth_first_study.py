@@ -119,3 +119,8 @@ def test_files_of_a_run(result: StudyResult, tmp_path: Path) -> None:
     run = json.loads((out / "run.json").read_text())
     assert run["search"]["best"]["energy"]["energy_pj"] == result.best.energy_pj  # type: ignore[union-attr]
     assert run["tile_layers"]["searched"] < run["tile_layers"]["asked"]
+
+
+def test_an_optimum_that_is_not_proven_is_not_promised(files: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="proven for energy only"):
+        run_study(Study(*files, lpf_limit=None, objective="latency"))

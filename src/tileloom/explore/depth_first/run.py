@@ -68,6 +68,10 @@ def run_study(
 
     Raises InputError for sources, tiles and cuts that cannot be; a point that cannot run is an outcome with its reason.
     """
+    if study.lpf_limit is None and study.objective != "energy":
+        raise InputError(
+            f"the optimum of a tile-layer is proven for energy only; give a limit of loop factors for {study.objective}"
+        )
     sources = load_sources(study.network, study.architecture, RULES[study.rules], bind)
     setting = sources.setting
     cuts = _cuts(setting, study)
