@@ -9,6 +9,7 @@ import pytest
 
 from depth_first_networks import defines_files
 from tileloom.cli.main import main
+from tileloom.explore.fusers import FUSERS, FuseCall
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,24 @@ def test_a_chip_and_a_network_must_be_given(capsys: pytest.CaptureFixture[str]) 
     assert "--arch is missing" in capsys.readouterr().err
     assert run("fuse", "no-such-network", "--arch", "eyeriss") == 2
     assert "no-such-network" in capsys.readouterr().err
+
+
+def test_the_fused_optimum_comes_from_its_own_registry(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Answer:
+        failed = True
+
+        def as_plain(self) -> dict[str, int]:
+            return {"n": 1}
+
+        def __str__(self) -> str:
+            return "nothing fits"
+
+    calls: list[FuseCall] = []
+    monkeypatch.setitem(FUSERS.builtin, "optimal", lambda: lambda call: calls.append(call) or Answer())  # type: ignore[index]
+    assert run("fuse", "net", "--arch", "chip", "--optimal", "--objective", "edp") == 1
+    assert capsys.readouterr().out == "nothing fits\n"
+    assert (calls[0].network, calls[0].architecture, calls[0].objective) == ("net", "chip", "edp")
+    assert run("fuse", "net", "--arch", "chip", "--optimal", "--json") == 1
+    assert json.loads(capsys.readouterr().out) == {"n": 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -36,6 +36,9 @@ def command(
     lpf_limit: Annotated[str, typer.Option(help="Loop factors that the mapper orders, or optimal.")] = "6",
     faithful: Annotated[bool, typer.Option("--faithful", help="DeFiNES's numbers with its quirks.")] = False,
     max_layers: Annotated[int | None, typer.Option(min=1, help="Most layers of a stack with --cuts all.")] = None,
+    optimal: Annotated[
+        bool, typer.Option("--optimal", help="The fused optimum over mappings of our own, not depth-first tiles.")
+    ] = False,
     bind: o.Bind = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -53,6 +56,8 @@ def command(
     from tileloom.explore.depth_first.study import is_study, read_study
     from tileloom.report.depth_first.page import write_page
 
+    if optimal:
+        _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json)
     if is_study(network):
         study = read_study(network)
     else:
@@ -68,6 +73,25 @@ def command(
     else:
         _print(result)
     raise typer.Exit(1 if result.failed else 0)
+
+
+def _optimal(
+    network: str, arch: str | None, objective: str, bind: dict[str, int], out: Path | None, progress: bool, json: bool
+) -> NoReturn:
+    from tileloom.cli.show import emit_json, progress_bar
+    from tileloom.core.errors import InputError
+    from tileloom.explore.fusers import FUSERS, FuseCall
+
+    fuser = FUSERS.get("optimal")
+    if arch is None:
+        raise InputError("--arch is missing: which chip?")
+    with progress_bar("Fusing", progress) as callback:
+        answer = fuser(FuseCall(network, arch, objective, bind, out, callback))
+    if json:
+        emit_json(answer.as_plain())
+    else:
+        typer.echo(str(answer))
+    raise typer.Exit(1 if answer.failed else 0)
 
 
 def _study(

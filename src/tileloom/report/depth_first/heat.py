@@ -89,7 +89,13 @@ def _cell(
         class_="best" if best else None,
     )  # fmt: skip
     label = el(
-        "text", show(value), x=x + CELL_W / 2, y=y + CELL_H / 2 + 4, class_="value", text_anchor="middle", fill=ink
+        "text",
+        show(value),
+        x=x + CELL_W / 2,
+        y=y + CELL_H / 2 + 4,
+        class_="value",
+        text_anchor="middle",
+        style=f"fill:{ink}",
     )
     return el("g", box, label)
 

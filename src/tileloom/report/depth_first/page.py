@@ -152,11 +152,11 @@ def _plans(data: Data) -> Safe:
     return join(
         (
             el("p", words, class_="lead"),
-            el("table", el("thead", el("tr", (el("th", h) for h in head))), el("tbody", rows), class_="small narrow"),
+            el("table", el("thead", el("tr", (_head(h) for h in head))), el("tbody", rows), class_="small narrow"),
             el("h4", f"Stacks of the least {data['study']['objective']}"),
             el(
                 "div",
-                el("table", el("thead", el("tr", (el("th", h) for h in columns))), el("tbody", lines), class_="small"),
+                el("table", el("thead", el("tr", (_head(h) for h in columns))), el("tbody", lines), class_="small"),
                 class_="wide",
             ),
         )
@@ -179,6 +179,13 @@ def _stack_line(stack: Data, modes: Mapping[str, str]) -> Safe:
     )
 
 
+NUMBERS = {"Energy", "Cycles", "MACs", "Copies", "Copy cycles", "Kinds of tiles", "Tile x", "Tile y", "Stacks"}
+
+
+def _head(label: str) -> Safe:
+    return el("th", label, class_="num" if label in NUMBERS else None)
+
+
 def _num(text: str) -> Safe:
     return el("td", text, class_="num")
 
@@ -186,7 +193,7 @@ def _num(text: str) -> Safe:
 def _table(data: Data) -> Safe:
     objective = {"energy": "energy_pj", "latency": "cycles", "edp": "edp_pj_cycles"}[data["study"]["objective"]]
     rows = sorted(data["points"], key=lambda p: (p[objective] is None, p[objective] or 0))
-    heads = el("tr", (el("th", label) for _, label in TABLE))
+    heads = el("tr", (_head(label) for _, label in TABLE))
     return el("table", el("thead", heads), el("tbody", (_point_line(p, data["modes"]) for p in rows)), class_="small")
 
 
