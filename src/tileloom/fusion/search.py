@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 from tileloom.core.errors import InputError
@@ -25,7 +26,7 @@ from tileloom.fusion.depth_first import (
 from tileloom.fusion.depth_first import Point as FusionPoint
 from tileloom.fusion.grid import Progress, answer_all, questions_of
 from tileloom.fusion.memo import Memo, Searching
-from tileloom.fusion.stacks import Cuts, Stack, cut, is_stack, units_of
+from tileloom.fusion.stacks import Cuts, Stack, automatic_cuts, cut, is_stack, units_of
 from tileloom.fusion.store import AnswerStore
 from tileloom.fusion.tiles import DoesNotFitError
 
@@ -38,7 +39,7 @@ class Space:
     """What is searched. Tiles larger than a stack's map count once, as the whole map.
 
     cuts        'all': every way to cut between indivisible units; or one list of cuts
-    max_layers  most layers of a stack, None = any number (fuse depth)
+    max_layers  most layers of a stack, None = any number (fuse depth); the stacks of automatic cuts are always there
     """
 
     modes: tuple[Mode, ...] = (1, 2, 3)
@@ -199,6 +200,8 @@ def _stacks(setting: Setting, space: Space) -> Iterator[tuple[int, int, Stack]]:
     units = units_of(graph, rules)
     ends = [unit[-1] for unit in units]
     borders = [None, *ends[:-1], None]
+    chosen = automatic_cuts(graph, setting.machine, rules)
+    automatic = set(pairwise((None, *chosen, None)))
     for first in range(len(ends)):
         for last in range(first + 1, len(ends) + 1):
             layers = [n for unit in units[first:last] for n in unit if not graph[n].is_input]
@@ -207,7 +210,8 @@ def _stacks(setting: Setting, space: Space) -> Iterator[tuple[int, int, Stack]]:
             cuts = [b for b in (borders[first], borders[last]) if b is not None]
             wanted = (borders[first], borders[last])
             stack = next(s for s in cut(graph, cuts, rules, setting.pads) if (s.before, s.after) == wanted)
-            if space.max_layers is None or len(stack.graph.layers) <= space.max_layers or last == first + 1:
+            shallow = space.max_layers is None or len(stack.graph.layers) <= space.max_layers
+            if shallow or last == first + 1 or wanted in automatic:
                 yield first, last, stack
 
 

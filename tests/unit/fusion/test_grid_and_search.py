@@ -123,9 +123,13 @@ def test_the_search_finds_the_least_over_all_modes_tiles_and_cuts(setting: Setti
 
 
 def test_a_limit_on_the_fuse_depth(setting: Setting) -> None:
-    found = search_fusion(setting, Space((3,), (4,), (4,), max_layers=1), SEARCHING)
+    tight = replace(setting, machine=machine(weights=1200))
+    found = search_fusion(tight, Space((3,), (4,), (4,), max_layers=1), SEARCHING)
     assert {len(s.stack.graph.layers) for s in found.stacks} == {1}
     assert len(found.best("energy").choices) == 2
+    # Where the weights of both layers fit, the automatic stack of two is there as well.
+    with_automatic = search_fusion(setting, Space((3,), (4,), (4,), max_layers=1), SEARCHING)
+    assert {len(s.stack.graph.layers) for s in with_automatic.stacks} == {1, 2}
 
 
 @pytest.mark.parametrize(

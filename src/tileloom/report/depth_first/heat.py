@@ -53,13 +53,13 @@ def _map(
             el("text", str(x), x=LEFT + CELL_W * (i + 0.5), y=bottom + 16, class_="tick", text_anchor="middle")
         )
     parts.append(
-        el("text", "tile width (x)", x=LEFT + CELL_W * len(xs) / 2, y=bottom + 34, class_="axis", text_anchor="middle")
+        el("text", "width (x)", x=LEFT + CELL_W * len(xs) / 2, y=bottom + 34, class_="axis", text_anchor="middle")
     )
     middle = TOP + CELL_H * len(ys) / 2
     parts.append(
         el(
             "text",
-            "tile height (y)",
+            "height (y)",
             x=11,
             y=middle,
             class_="axis",
@@ -67,7 +67,8 @@ def _map(
             transform=f"rotate(-90 11 {middle})",
         )
     )
-    return el("svg", parts, viewBox=f"0 0 {width} {height}", class_="heat", role="img")
+    style = f"max-width:{round(width * 1.3)}px"
+    return el("svg", parts, viewBox=f"0 0 {width} {height}", class_="heat", role="img", style=style)
 
 
 def _cell(

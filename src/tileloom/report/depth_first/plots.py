@@ -91,7 +91,10 @@ class _Log:
         return round(self.start + (log10(value) - self.low) / (self.high - self.low) * (self.end - self.start), 2)
 
     def ticks(self) -> list[float]:
-        steps = (1, 2, 5) if self.high - self.low < 2.5 else (1,)
+        wide = self.high - self.low
+        tenths: tuple[float, ...] = tuple(1 + i / 5 for i in range(45))
+        whole: tuple[float, ...] = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+        steps = (1.0,) if wide >= 2.5 else (1.0, 2.0, 5.0) if wide >= 1.1 else whole if wide >= 0.35 else tenths
         found = [s * 10.0**d for d in range(floor(self.low), ceil(self.high) + 1) for s in steps]
         return [v for v in found if self.low <= log10(v) <= self.high]
 
@@ -159,9 +162,8 @@ def _column(parts: Mapping[str, int], most: float, where: str) -> Safe:
 def part_bars(
     points: Sequence[Row], modes: Mapping[str, str], parts: Sequence[tuple[str, str, str]], kind: str
 ) -> Safe:
-    """A stacked bar per point on the diagonal, one scale for all."""
+    """A stacked bar of shares per point on the diagonal; sums differ too much for one scale."""
     chosen = [p for p in diagonal(points) if p["energy_pj"] is not None]
-    most = max((sum(p[k] for k, _, _ in parts) for p in chosen), default=0.0) or 1.0
     show = q.energy if kind == "energy" else q.count
     lines: list[Child] = []
     mode = None
@@ -173,7 +175,7 @@ def part_bars(
         bars = [
             el(
                 "i",
-                style=f"width:{100 * p[k] / most:.2f}%;background:{c}",
+                style=f"width:{100 * p[k] / (total or 1):.2f}%;background:{c}",
                 title=f"{label}: {show(p[k])}, {q.share(p[k], total)}",
             )
             for k, label, c in parts
