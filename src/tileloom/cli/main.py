@@ -24,11 +24,13 @@ from tileloom.cli.commands import (
     dataflows,
     doctor,
     evaluate,
+    fuse,
     imports,
     listing,
     map,
     report,
     studies,
+    study,
 )
 from tileloom.core.errors import TileloomError
 
@@ -49,6 +51,7 @@ app.command("check")(check.command)
 app.command("compare")(compare.command)
 app.command("convert")(convert.command)
 app.command("import")(imports.command)
+app.command("fuse")(fuse.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("codesign")(codesign.command)
