@@ -21,13 +21,16 @@ from tileloom.cli.commands import (
     compare,
     conform,
     convert,
+    dataflows,
     doctor,
     evaluate,
+    fuse,
     imports,
     listing,
     map,
     report,
     studies,
+    study,
 )
 from tileloom.core.errors import TileloomError
 
@@ -48,10 +51,12 @@ app.command("check")(check.command)
 app.command("compare")(compare.command)
 app.command("convert")(convert.command)
 app.command("import")(imports.command)
+app.command("fuse")(fuse.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("codesign")(codesign.command)
 app.command("conform")(conform.command)
+app.command("dataflows")(dataflows.command)
 app.add_typer(studies.app, name="study")
 app.command("doctor")(doctor.command)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tileloom.explore.codesign.correlation import SAFE
-from tileloom.explore.codesign.modes import Pair, front
+from tileloom.explore.codesign.modes import front
 from tileloom.explore.codesign.run import CodesignResult
 from tileloom.explore.codesign.tables import Floats
 from tileloom.explore.study import Bars, Chart, Column, HeatMap, Points, StudyResult, Value
@@ -23,6 +23,8 @@ COLUMNS = (
     Column("pairs_evaluated", "pairs of network and accelerator looked at", "pairs evaluated"),
     Column("remark", "certificate, or how far the nearest pair misses the limits"),
 )
+SCATTERS = 4
+"""Accelerators whose fronts are drawn: the chosen one, then the proxies."""
 GROUPS = 24
 """Most rows of the correlation map; with more accelerators like ones (same family and PEs) share a row."""
 
@@ -101,6 +103,8 @@ def _notes(result: CodesignResult) -> Iterator[str]:
     yield f"Energy: {result.study.file.energy} ({rule[result.study.file.energy]}). Accuracy: {result.accuracy_source}."
     names = ", ".join(result.costs.labels[p] for p in result.proxies)
     yield f"Proxies: {names}; {len(result.kept)} networks are worth taking on them."
+    best = ", ".join(f"{label} (at least {least:.3f})" for _, label, least in result.best_proxies[:6])
+    yield f"Best proxy inside each family, by the worse of latency's and energy's rank correlation: {best}."
     for row in _rows(result):
         if row[-1]:
             yield f"{row[0]}: {row[-1]}."
@@ -131,12 +135,34 @@ def _charts(result: CodesignResult) -> Iterator[Chart]:
         unit="pairs",
         logarithmic=True,
     )
+    if any(t.feasible for t in result.transfers):
+        yield _misses(result)
     pair = result.best.best or result.best.nearest
-    if pair is not None:
-        h = pair.accelerator
-        label = result.costs.labels[h]
-        yield _scatter(result, label, "latency", "latency (cycles)", result.costs.cycles[h], pair)
-        yield _scatter(result, label, "energy", "energy (nJ)", result.costs.energy_nj[h], pair)
+    chosen = () if pair is None else (pair.accelerator,)
+    for h in list(dict.fromkeys((*chosen, *result.proxies)))[:SCATTERS]:
+        star = pair.network if pair is not None and pair.accelerator == h else None
+        yield _scatter(result, h, "latency", "latency (cycles)", result.costs.cycles[h], star)
+        yield _scatter(result, h, "energy", "energy (nJ)", result.costs.energy_nj[h], star)
+
+
+def _misses(result: CodesignResult) -> Bars:
+    return Bars(
+        title="What semi-decoupled would have missed",
+        lead="Of the pairs of limits that some network keeps, how many give a worse answer from the proxies' networks; "
+        "each of them is in missed.csv. On the right the most accuracy that is lost.",
+        parts=("missed",),
+        rows=tuple(
+            (
+                t.targets,
+                " ".join(t.proxies),
+                (float(t.feasible - t.exact),),
+                f"-{t.worst_gap:.3g}" if t.worst_gap else "",
+            )
+            for t in result.transfers
+            if t.feasible
+        ),
+        unit="pairs of limits",
+    )
 
 
 def _map(result: CodesignResult, name: str, matrix: Floats) -> HeatMap:
@@ -175,26 +201,25 @@ def _groups(result: CodesignResult) -> list[tuple[str, list[int]]]:
     return sorted(found.items(), key=lambda item: (family[item[0]], len(item[0]), item[0]))[:GROUPS]
 
 
-def _scatter(result: CodesignResult, label: str, name: str, axis: str, values: Floats, best: Pair) -> Points:
+def _scatter(result: CodesignResult, h: int, name: str, axis: str, values: Floats, star: int | None) -> Points:
     """The networks worth taking on one accelerator; the chosen one stands out."""
-    h = best.accelerator
-    places = sorted(
-        {*front(result.accuracy, result.costs.cycles[h], result.costs.energy_nj[h]), best.network},
-        key=lambda a: values[a],
-    )
+    label = result.costs.labels[h]
+    worth = set(front(result.accuracy, result.costs.cycles[h], result.costs.energy_nj[h]))
+    places = sorted(worth | ({star} if star is not None else set()), key=lambda a: values[a])
     points = tuple(
         (
-            result.networks.labels[a] if a == best.network or len(places) <= 12 else "",
+            result.networks.labels[a] if a == star or len(places) <= 12 else "",
             float(values[a]),
             float(result.accuracy[a]),
             f"{result.networks.labels[a]}: accuracy {result.accuracy[a]:.4g}, {values[a]:.4g}",
-            a == best.network,
+            a == star,
         )
         for a in places
     )
     return Points(
         title=f"Accuracy against {name} on {label}",
-        lead="Networks that no other beats in accuracy, latency and energy at once; the chosen one stands out.",
+        lead="Networks that no other beats in accuracy, latency and energy at once"
+        + ("; the chosen one stands out." if star is not None else "."),
         x=axis,
         y="accuracy",
         points=points,

@@ -127,6 +127,15 @@ def test_accuracy_tables_with_missing_and_repeated_rows_are_refused(tmp_path: Pa
     assert run_study(load_study(study)).accuracy.tolist() == [93.1, 93.5, 92.0]
 
 
+def test_accuracies_may_come_from_a_function(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path, STUDY.replace("{sample: 12, seed: 3}", "{numbers: [5, 6, 7]}")))
+    result = run_study(study, accuracy=lambda number: 90.0 + number)
+    assert result.accuracy.tolist() == [95.0, 96.0, 97.0]
+    assert {family for family, _, _ in result.best_proxies} == {"kcp_ws", "xp_ws"}
+    with pytest.raises(InputError, match="no finite number for networks"):
+        run_study(study, accuracy=lambda number: float("nan"))
+
+
 def test_mapped_chips_take_part_with_their_area(tmp_path: Path) -> None:
     text = """\
 space: zoo
