@@ -60,6 +60,7 @@ NOTATIONS: Registry[Notation] = Registry(
         "timeloop": from_module("tileloom.mapping.notation.timeloop:TIMELOOP"),
         "accelforge": from_module("tileloom.mapping.notation.others:ACCELFORGE"),
         "dmazerunner": from_module("tileloom.mapping.notation.others:DMAZERUNNER"),
+        "zigzag": from_module("tileloom.mapping.notation.zigzag_notation:ZIGZAG"),
         "gamma": from_module("tileloom.mapping.notation.gamma:GAMMA"),
     },
     about={
@@ -69,6 +70,7 @@ NOTATIONS: Registry[Notation] = Registry(
         "timeloop": "mapping: Timeloop's directives (factors with residuals, permutations, split, bypass)",
         "accelforge": "mapping: AccelForge's nodes (Storage, Temporal, Spatial, Compute)",
         "neurospector": "mapping: NeuroSpector's scheduling tables",
+        "zigzag": "mapping: ZigZag's mapping files (spatial_mapping, temporal_ordering)",
         "dmazerunner": "mapping: dMazeRunner's execution methods",
         "gamma": "mapping: GAMMA's genomes, 7 genes a level",
     },
