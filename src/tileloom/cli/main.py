@@ -30,7 +30,6 @@ from tileloom.cli.commands import (
     map,
     report,
     studies,
-    study,
 )
 from tileloom.core.errors import TileloomError
 
