@@ -41,7 +41,7 @@ from tileloom.mapping.notation.placement import axis_error, placements
 from tileloom.mapping.notation.timeloop import mapping_from_timeloop, mapping_to_timeloop
 from tileloom.mapping.notation.union import blocks_of, tree_of
 from tileloom.mapping.notation.union_file import blocks_to_yaml, read_blocks
-from tileloom.mapping.tree import Hold, MappingTree, walk
+from tileloom.mapping.tree import Hold, Loop, MappingTree, walk
 from tileloom.workload.frontends.neurospector import layer_of, read_layers
 from tileloom.workload.frontends.zigzag_files import read_mapping as read_rules
 from tileloom.workload.frontends.zigzag_files import read_workload
@@ -64,16 +64,18 @@ def printed_figures(folder: Path) -> Iterator[UnionRow]:
 def _example(path: Path, data: Mapping[str, Any]) -> Iterator[Check]:
     row, what = path.name, "printed example"
     problem, blocks = read_blocks(path)
-    for cluster, (time, space), printed in zip(blocks.clusters, blocks.trips(problem.extents), data["printed_trip_counts"]):
+    for cluster, (time, space), printed in zip(
+        blocks.clusters, blocks.trips(problem.extents), data["printed_trip_counts"]
+    ):
         found = cluster.name, list(time.values()), list(space.values())
         yield same(what, row, "trip counts", (printed["cluster"], printed["temporal"], printed["spatial"]), found)
     tree = tree_of(blocks, problem)
     derived = data["derived_by_us"]
     steps = tuple(walk(tree, problem.extents))
-    time = prod(s.trips for s in steps if not getattr(s.node, "spatial", False))
+    cycles = prod(s.trips for s in steps if not getattr(s.node, "spatial", False))
     copies = prod(s.trips for s in steps if getattr(s.node, "spatial", False))
     yield same(what, row, "MACs", derived["macs"], problem.macs)
-    yield same(what, row, "time steps", derived["time_steps_one_mac_per_pe"], time)
+    yield same(what, row, "time steps", derived["time_steps_one_mac_per_pe"], cycles)
     yield same(what, row, "instances", derived["spatial_instances"], copies)
     yield same(what, row, "utilisation", derived["pe_utilisation"], copies / prod(c.children for c in blocks.clusters))
     tiles = {s.node.memory: s.outside for s in steps if isinstance(s.node, Hold)}
@@ -84,8 +86,16 @@ def _example(path: Path, data: Mapping[str, Any]) -> Iterator[Check]:
             found_words = {t.name: t.footprint(tiles[memory]) for t in problem.tensors}
             yield same(what, row, key, expected, found_words)
     again, losses = blocks_of(tree, problem)
-    yield same(what, row, "written again", [(b.temporal, b.spatial) for b in blocks.blocks], [(b.temporal, b.spatial) for b in again.blocks])
-    yield same(what, row, "read again", tree, tree_of(read_blocks("again", text=blocks_to_yaml(problem, again))[1], problem))
+    yield same(
+        what,
+        row,
+        "written again",
+        [(b.temporal, b.spatial) for b in blocks.blocks],
+        [(b.temporal, b.spatial) for b in again.blocks],
+    )
+    yield same(
+        what, row, "read again", tree, tree_of(read_blocks("again", text=blocks_to_yaml(problem, again))[1], problem)
+    )
     yield same(what, row, "losses but the hardware's sizes", [], [x for x in losses if "no architecture" not in x])
 
 
@@ -93,7 +103,9 @@ def _ambiguity(path: Path, data: Mapping[str, Any]) -> Iterator[Check]:
     row, what = path.name, "ambiguity"
     loops = [(d.lower(), n) for d, n in data["spatial_loops"].items()]
     sizes = data["array"][0], data["array"][1]
-    expected = [(tuple(p["rows"]), tuple(p["columns"]), tuple(p["active"])) for p in data["interpretations_rows_by_columns"]]
+    expected = [
+        (tuple(p["rows"]), tuple(p["columns"]), tuple(p["active"])) for p in data["interpretations_rows_by_columns"]
+    ]
     ways = placements(loops, sizes)
     yield same(what, row, "placements", expected, [(p.first, p.second, p.active) for p in ways])
     refusal = str(axis_error(row, loops, sizes))
@@ -152,13 +164,21 @@ def _accelforge(at: Path, path: Path) -> Iterator[Check]:
     tree = accelforge.chain_of(accelforge.read_mapping(path), problem)
     again = accelforge.chain_of(accelforge.parse_mapping(accelforge.export_mapping(tree, problem.name).text), problem)
     yield same("conversions", row, "written and read again", tree, again)
-    yield same("conversions", row, "the same loops once hoisted", form(hoist(literal, problem), problem), form(hoist(tree, problem), problem))
+    yield same(
+        "conversions",
+        row,
+        "the same loops once hoisted",
+        form(hoist(literal, problem), problem),
+        form(hoist(tree, problem), problem),
+    )
     results = at / path.name.replace("_mapping", "").replace(".yaml", ".out.json")
     if not results.is_file():
         return
     cost = LoopnestModel().evaluate(problem, chip, tree)
     energy = cost.energy_pj / PICOJOULES
-    ours: dict[str, float] = {f"{problem.name}|action|{t.component}|{t.tensor or None}|{t.action}": t.accesses for t in cost.traffic}
+    ours: dict[str, float] = {
+        f"{problem.name}|action|{t.component}|{t.tensor or None}|{t.action}": t.accesses for t in cost.traffic
+    }
     ours |= {"Total|latency": cost.cycles / CLOCK_HZ, "Total|energy": energy, "Total|leak_energy": 0.0}
     ours |= {"Total|dynamic_energy": energy, "Total|energy_delay_product": energy * cost.cycles / CLOCK_HZ}
     for fanout, axis, used in cost.spatial_use:
@@ -172,10 +192,19 @@ def _accelforge(at: Path, path: Path) -> Iterator[Check]:
         yield close(what, row, column, expected, ours.get(column, float("nan")), _TOLERANCE)
     energies = cost.energy_by("component")
     for component, expected in data["energy"].items():
-        yield close(what, row, f"energy {component}", expected, energies.get((component,), float("nan")) / PICOJOULES, _TOLERANCE)
+        yield close(
+            what,
+            row,
+            f"energy {component}",
+            expected,
+            energies.get((component,), float("nan")) / PICOJOULES,
+            _TOLERANCE,
+        )
     busy = dict(cost.cycles_by_component)
     for component, expected in data["latency"].items():
-        yield close(what, row, f"latency {component}", expected, busy.get(component, float("nan")) / CLOCK_HZ, _TOLERANCE)
+        yield close(
+            what, row, f"latency {component}", expected, busy.get(component, float("nan")) / CLOCK_HZ, _TOLERANCE
+        )
 
 
 def _timeloop(at: Path, path: Path) -> Iterator[Check]:
@@ -183,7 +212,9 @@ def _timeloop(at: Path, path: Path) -> Iterator[Check]:
     problem, literal = _literal(at)
     chip = read_chip(at / "accelforge_arch.yaml", {}, [problem])
     read = mapping_from_timeloop(path, problem, chip)
-    yield same(what, row, "the printed loops, hoisted", form(hoist(literal, problem), problem), form(read.mapping, problem))
+    yield same(
+        what, row, "the printed loops, hoisted", form(hoist(literal, problem), problem), form(read.mapping, problem)
+    )
     written = mapping_to_timeloop(read.mapping, problem, chip)
     yield same(what, row, "losses", (), (*read.losses, *written.losses))
     again = mapping_from_timeloop("again", problem, chip, text=written.text)
@@ -224,7 +255,9 @@ def _fields(layer: Any) -> dict[str, Any]:
     return {f: getattr(layer, f) for f in layer.__dataclass_fields__}
 
 
-def _csv(row: str, head: Sequence[str], line: Sequence[str], ours: Sequence[float | str], kind: str = "MAESTRO numbers") -> Iterator[Check]:
+def _csv(
+    row: str, head: Sequence[str], line: Sequence[str], ours: Sequence[float | str], kind: str = "MAESTRO numbers"
+) -> Iterator[Check]:
     yield same(kind, row, "columns", len(head), len(ours))
     for column, expected, got in zip(head, line, ours):
         if isinstance(got, str):
@@ -257,10 +290,16 @@ def _zigzag(at: Path) -> Iterator[Check]:
     layer = next(n.layer for n in read_workload(at / "zigzag_workload.yaml", rules).nodes if n.layer is not None)
     machine = read_machine(at / "zigzag_hw.yaml")
     dims = dict(zip(sorted(layer.sizes), ("m", "n", "k")))
-    flat = [(s.node.dim, s.trips) for s in walk(literal, problem.extents) if s.trips > 1 and not getattr(s.node, "spatial", True)]  # type: ignore[union-attr]
-    yield same("conversions", row, "flat order", list(reversed(flat)), [(dims[d], n) for d, n in rules[0].order or () if n > 1])
-    spread = {s.trips: s.node.dim for s in walk(literal, problem.extents) if getattr(s.node, "spatial", False)}  # type: ignore[union-attr]
-    yield same("conversions", row, "loops in space", spread, {n: dims[d] for _, loops in rules[0].spatial for d, n in loops})
+    steps = [s for s in walk(literal, problem.extents) if s.trips > 1]
+    loops = [(s.node, s.trips) for s in steps if isinstance(s.node, Loop)]
+    flat = [(loop.dim, n) for loop, n in loops if not loop.spatial]
+    yield same(
+        "conversions", row, "flat order", list(reversed(flat)), [(dims[d], n) for d, n in rules[0].order or () if n > 1]
+    )
+    spread = {n: loop.dim for loop, n in loops if loop.spatial}
+    yield same(
+        "conversions", row, "loops in space", spread, {n: dims[d] for _, loops in rules[0].spatial for d, n in loops}
+    )
     expected = read_json(at / "zigzag_allocation.out.json", MAX_BYTES)
     for mode in ("uneven", "even"):
         found = best_mapping(layer, machine, uneven=mode == "uneven").mapping
@@ -280,7 +319,16 @@ def _blocks(at: Path) -> Iterator[Check]:
     yield same(what, row, "written and read again", form(literal, problem), form(again, problem))
     paper = at.parent / "union_paper_gemm_example.json"
     if paper.is_file():
-        read, printed = read_blocks(paper)
-        upper = [({d.upper(): n for d, n in b.temporal.items()}, {d.upper(): n for d, n in b.spatial.items()}) for b in blocks.blocks]
+        _, printed = read_blocks(paper)
+        upper = [
+            ({d.upper(): n for d, n in b.temporal.items()}, {d.upper(): n for d, n in b.spatial.items()})
+            for b in blocks.blocks
+        ]
         yield same(what, row, "as printed", [(b.temporal, b.spatial) for b in printed.blocks], upper)
-        yield same(what, row, "clusters as printed", [(c.virtual, c.children) for c in printed.clusters], [(c.virtual, c.children) for c in blocks.clusters])
+        yield same(
+            what,
+            row,
+            "clusters as printed",
+            [(c.virtual, c.children) for c in printed.clusters],
+            [(c.virtual, c.children) for c in blocks.clusters],
+        )

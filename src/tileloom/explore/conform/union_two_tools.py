@@ -33,7 +33,7 @@ from tileloom.explore.conform.union_row import UnionRow, same
 from tileloom.mapping.normalise import blocked, hoist
 from tileloom.mapping.notation import accelforge
 from tileloom.mapping.notation.levels import form
-from tileloom.mapping.notation.neurospector import DRAM, GB, LB, PE_X, PE_Y, ONES, ROWS, SchedulingTable, read_table
+from tileloom.mapping.notation.neurospector import DRAM, GB, LB, ONES, PE_X, PE_Y, ROWS, SchedulingTable, read_table
 from tileloom.mapping.notation.neurospector_tree import table_of
 from tileloom.mapping.tree import Compute as Leaf
 from tileloom.mapping.tree import Hold, Loop, MappingTree, TreeNode

@@ -22,7 +22,7 @@ Extents = Mapping[str, int]
 class Turn:
     """A loop that is left with its trips: those of all tiles but the last, when the tile does not divide.
 
-    even  its tiles are of one size, so that it may change places with other loops of its dim
+    even  its tiles are of one size in every tile around it, so that it may change places with other loops of its dim
     """
 
     loop: Loop
@@ -101,6 +101,7 @@ def to_levels(mapping: MappingTree, problem: Problem, notation: str) -> Levels:
         raise UnsupportedError(f"{notation} keeps all tensors of a memory at one boundary. {'; '.join(uneven)}")
     opened: list[_Open] = []
     unit = ""
+    ragged: set[str] = set()
     for step in walk(flat.mapping, problem.extents):
         node = step.node
         if isinstance(node, Hold):
@@ -116,7 +117,9 @@ def to_levels(mapping: MappingTree, problem: Problem, notation: str) -> Levels:
         elif isinstance(node, Loop):
             if not opened:
                 raise UnsupportedError(f"{notation}: a loop over '{node.dim}' stands above the first hold")
-            opened[-1].loops.append(Turn(node, step.trips, node.divides(step.outside[node.dim])))
+            if not node.divides(step.outside[node.dim]):
+                ragged.add(node.dim)
+            opened[-1].loops.append(Turn(node, step.trips, node.dim not in ragged))
         elif isinstance(node, Compute):
             unit = node.unit
     return Levels(tuple(o.close() for o in opened), unit)

@@ -23,6 +23,7 @@ from tileloom.mapping.tree import MappingTree
 from tileloom.workload.frontends.neurospector import LayerList, layer_of
 from tileloom.workload.problem import Problem
 
+MAX_NAME = 200
 _COMMENT = "# dataflows of LOCAL_BUFFER and GLOBAL_BUFFER: "
 
 
@@ -56,6 +57,8 @@ def read(
     flows, losses = _dataflows(text)
     accelerator, places = accelerator_of(architecture, problem, names, flows)
     named = re.search(r"(?im)^\s*(?:layer_name|name)\s*=\s*(\S+)", text)
+    if named and len(named.group(1)) > MAX_NAME:
+        raise InputError(f"{file}: the layer's name has {len(named.group(1))} characters; at most {MAX_NAME} are read")
     # The problem given is meant, whatever the file calls it.
     known = LayerList(problem.name, (replace(found, name=named.group(1).lower() if named else found.name),))
     _, table = read_table(file, accelerator, known, text=text)

@@ -37,7 +37,9 @@ def mapping_to_zigzag(mapping: MappingTree, problem: Problem, architecture: Arch
     levels = to_levels(mapping, problem, "ZigZag")
     uneven = [t.dim for level in levels.levels for t in (*level.temporal, *level.spatial) if not t.even]
     if uneven:
-        raise UnsupportedError(f"E-RESID: tiles of {', '.join(dict.fromkeys(uneven))} do not divide; ZigZag has whole factors only")
+        raise UnsupportedError(
+            f"E-RESID: tiles of {', '.join(dict.fromkeys(uneven))} do not divide; ZigZag has whole factors only"
+        )
     temporal = [(t.dim, t.trips) for level in levels.levels for t in level.temporal if t.trips > 1]
     spread: dict[tuple[str, str], list[str]] = {}
     for level, places in zip(levels.levels, places_between(architecture, [x.memory for x in levels.levels])):
@@ -52,11 +54,22 @@ def mapping_to_zigzag(mapping: MappingTree, problem: Problem, architecture: Arch
             lines += [f"    - {scalar(wish) if ':' in wish else wish}" for wish in spread[place.fanout, place.axis]]
     lines.append("  temporal_ordering:   # innermost first" + ("" if temporal else "\n  - []"))
     lines += [f"  - [{scalar(d)}, {n}]" for d, n in reversed(temporal)]
-    lines.append("  memory_operand_links: {" + ", ".join(f"{scalar(t)}: {link}" for t, link in _links(problem).items()) + "}")
+    lines.append(
+        "  memory_operand_links: {" + ", ".join(f"{scalar(t)}: {link}" for t, link in _links(problem).items()) + "}"
+    )
     if not temporal:
         lines = [x for x in lines if "temporal_ordering" not in x and "- []" not in x]
     text = "\n".join(lines) + "\n"
-    rule = MappingRule("default", tuple((n, tuple(_wish(w) for w in spread[p.fanout, p.axis])) for n, p in axes_of(architecture).items() if (p.fanout, p.axis) in spread), (), tuple(reversed(temporal)))
+    rule = MappingRule(
+        "default",
+        tuple(
+            (n, tuple(_wish(w) for w in spread[p.fanout, p.axis]))
+            for n, p in axes_of(architecture).items()
+            if (p.fanout, p.axis) in spread
+        ),
+        (),
+        tuple(reversed(temporal)),
+    )
     losses = []
     try:
         same = form(tree_of_rule(rule, problem, architecture).mapping, problem) == form(mapping, problem)
@@ -83,9 +96,17 @@ def tree_of_rule(rule: MappingRule, problem: Problem, architecture: Architecture
     """The nest of a rule. Raises InputError for unknown dims and array dimensions, and loops that do not cover the problem."""
     names = {d.upper(): d for d in problem.extents} | {d: d for d in problem.extents}
     axes = axes_of(architecture)
-    faults = [f"array dimension '{d}': '{architecture.name}' has {', '.join(axes) or 'none'}" for d, _ in rule.spatial if d not in axes]
+    faults = [
+        f"array dimension '{d}': '{architecture.name}' has {', '.join(axes) or 'none'}"
+        for d, _ in rule.spatial
+        if d not in axes
+    ]
     listed = [*(rule.order or ()), *(x for _, loops in rule.spatial for x in loops)]
-    faults += [f"'{d}' is no dimension; there are {' '.join(problem.extents)}" for d, _ in listed if d.upper() not in names and d not in names]
+    faults += [
+        f"'{d}' is no dimension; there are {' '.join(problem.extents)}"
+        for d, _ in listed
+        if d.upper() not in names and d not in names
+    ]
     faults += [f"loop '{d}' has size {n}; expected at least 1" for d, n in listed if n < 1]
     if rule.order is None:
         faults.append("temporal_ordering is missing; without it ZigZag searches for one")
@@ -100,7 +121,11 @@ def tree_of_rule(rule: MappingRule, problem: Problem, architecture: Architecture
     left = dict(problem.extents)
     for dim, n in [*temporal, *(x for loops in spatial.values() for x in loops)]:
         left[dim] = left[dim] // n if left[dim] % n == 0 else 0
-    wrong = [f"the loops of '{d}' do not multiply to its extent {problem.extents[d]}" for d, rest in left.items() if rest != 1]
+    wrong = [
+        f"the loops of '{d}' do not multiply to its extent {problem.extents[d]}"
+        for d, rest in left.items()
+        if rest != 1
+    ]
     wrong += [
         f"E-FANOUT: {p.fanout}.{p.axis} has {p.size} copies, {' '.join(f'{d} {n}' for d, n in loops)} need more"
         for p, loops in spatial.items()
@@ -143,7 +168,9 @@ def _allocated(
                 for dim, n in reversed(spatial.get(place, ())):
                     loop(dim, n, place)
         elif isinstance(node, Memory):
-            while rest and (node is path[0] or _fits(node, problem, {**tile, rest[0][0]: tile[rest[0][0]] * rest[0][1]})):
+            while rest and (
+                node is path[0] or _fits(node, problem, {**tile, rest[0][0]: tile[rest[0][0]] * rest[0][1]})
+            ):
                 loop(*rest.pop(0), None)
             kept = tuple(t.name for t in problem.tensors if node is path[0] or node.allows(t))
             inside_out.append(Hold(kept, node.name))
