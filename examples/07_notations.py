@@ -73,6 +73,12 @@ def main() -> None:
         print(f"  {v.model}: {v.cost if v.cost is not None else v.refusal}")
     for d in differences(problem, CHIP, mapping, [(v.model, v.cost) for v in verdicts if v.cost is not None]):
         print(f"  {d.model}: {d.what} {d.other:.6g} instead of {d.base:.6g}: {d.rule}")
+    best = api.map(problem, CHIP, objective="energy")
+    assert best.cost is not None
+    print(
+        f"\nThe printed mapping needs {api.evaluate(problem, CHIP, mapping).energy_pj / best.cost.energy_pj:.2f} times the energy of"
+    )
+    print(f"the best one, which is {best.status}.")
 
 
 if __name__ == "__main__":
