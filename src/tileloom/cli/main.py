@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from tileloom import __version__
-from tileloom.cli.commands import check, compare, conform, doctor, evaluate, imports, listing, map, report, study
+from tileloom.cli.commands import check, compare, conform, doctor, evaluate, imports, listing, map, report, study, sweep
 from tileloom.core.errors import TileloomError
 
 USER_ERROR = 2
@@ -38,6 +38,7 @@ app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("conform")(conform.command)
 app.command("study")(study.command)
+app.command("sweep")(sweep.command)
 app.command("doctor")(doctor.command)
 
 
