@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from math import exp, isclose, log
 from pathlib import Path
@@ -162,7 +163,17 @@ def load_energy_table(name_or_path: str | Path) -> EnergyTable:
     known = _tables()
     if name not in known and Path(name).suffix not in (".yaml", ".yml"):
         raise InputError(f"no energy table '{name}'{did_you_mean(name, known)}; there are {', '.join(sorted(known))}")
-    schema = validate(TableSchema, load_yaml(known.get(name, name)))
+    return _package_table(name) if name in known else _read_table(name)
+
+
+@lru_cache(maxsize=64)
+def _package_table(name: str) -> EnergyTable:
+    """Tables of the package do not change while it runs."""
+    return _read_table(_tables()[name])
+
+
+def _read_table(path: str | Path) -> EnergyTable:
+    schema = validate(TableSchema, load_yaml(path))
     return EnergyTable(schema.name, schema.description, schema.source, schema.memories, schema.items)
 
 
