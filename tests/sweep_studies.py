@@ -24,3 +24,31 @@ BULK = dedent("""\
     objectives: [latency, energy, area]
     """)
 """Two layers, 384 designs; some need more than their buffers hold, some exceed the limits."""
+
+MAPPED = dedent("""\
+    name: chips
+    engine: mapped
+    network: "O[m, n] += A[m, k] * B[k, n]"
+    bind: {m: 32, n: 24, k: 48}
+    architecture: chip.yaml
+    objective: edp
+    sweep:
+      Buffer.size_bytes: [64, 256, 1024, 4096]
+      Buffer.access.energy_pj: [0.5, 1.0, 2.0, 6.0]
+      DRAM.access.bits_per_cycle: [8, 64]
+      Array.X: [4, 8]
+    constraints: {utilization: 0.05}
+    objectives: [latency, energy, area]
+    """)
+"""64 chips of two structures; the smallest buffer fits few mappings."""
+
+CHIP = dedent("""\
+    name: small
+    nodes:
+    - {memory: DRAM, unbounded: true, access: {energy_pj: 100, width_bits: 8, bits_per_cycle: 64}, keep: all}
+    - {memory: Buffer, size_bytes: 1024, access: {energy_pj: 1, width_bits: 8, bits_per_cycle: 64}, keep: all, area_mm2: 0.1}
+    - fanout: Array
+      axes: [{name: X, size: 4}, {name: Y, size: 4}]
+    - {memory: Register, size_bytes: 4, access: {energy_pj: 0.1, width_bits: 8}, keep: [weight], leakage_pj_per_cycle: 0.01}
+    - {compute: MAC, energy_pj: 0.2, area_mm2: 0.001}
+    """)

@@ -15,7 +15,20 @@ from typing import Annotated
 import typer
 
 from tileloom import __version__
-from tileloom.cli.commands import check, compare, conform, doctor, evaluate, imports, listing, map, report, study, sweep
+from tileloom.cli.commands import (
+    check,
+    compare,
+    conform,
+    doctor,
+    evaluate,
+    imports,
+    listing,
+    map,
+    query,
+    report,
+    study,
+    sweep,
+)
 from tileloom.core.errors import TileloomError
 
 USER_ERROR = 2
@@ -39,6 +52,7 @@ app.command("report")(report.command)
 app.command("conform")(conform.command)
 app.command("study")(study.command)
 app.command("sweep")(sweep.command)
+app.command("query")(query.command)
 app.command("doctor")(doctor.command)
 
 

@@ -75,13 +75,16 @@ def print_result(result: SweepResult) -> None:
     title = f"Pareto front in {', '.join(result.study.objectives)}: {len(result.front):,} designs"
     caption = f"the first {SHOWN}; all are in front.parquet" if len(result.front) > SHOWN else None
     # Names with underscores are one word to the table; broken up they fold.
-    table = make_table(title, [(n.replace("_", " "), n not in ("dataflow", "technology")) for n in names], caption)
+    table = make_table(
+        title, [(n.replace("_", " ").replace(".", " "), n not in ("dataflow", "technology")) for n in names], caption
+    )
     for row in result.front.head(SHOWN).iter_rows(named=True):
-        table.add_row(*(_cell(row[n]) for n in names))
+        table.add_row(*(cell(row[n]) for n in names))
     print_table(table)
 
 
-def _cell(value: str | int | float) -> str:
-    if isinstance(value, str):
-        return value
+def cell(value: object) -> str:
+    """A value for a table: four digits, whole numbers in full."""
+    if not isinstance(value, int | float):
+        return "" if value is None else str(value)
     return f"{value:,}" if isinstance(value, int) and abs(value) < 10**7 else f"{value:.4g}"

@@ -6,16 +6,22 @@ capacities, throughputs, widths, leakage, area and clock only, and are written a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import isinf
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from tileloom.architecture.model import Architecture, Compute, Fanout, Memory, Node, Port
+from tileloom.core.digest import digest
 from tileloom.core.errors import InputError
 from tileloom.explore.sweep.fields import Data, architecture_of, node_of, with_fields
 from tileloom.explore.sweep.many import many
 from tileloom.explore.sweep.values import Value
+
+Floats = npt.NDArray[np.float64]
 
 SENTINEL = 2**50
 """Capacities of the chip of `together` are this and the numbers above it: one per part, so that parts stay apart."""
@@ -29,6 +35,16 @@ class ChipMaker:
     file: str
     chip: Architecture
     made: dict[tuple[tuple[str, Value], ...], Architecture] = field(default_factory=dict)
+    digests: dict[int, tuple[Node, str]] = field(default_factory=dict)
+
+    def content(self, chip: Architecture) -> list[str]:
+        """Hashes of the chip's nodes, each worked out once."""
+        found = []
+        for node in chip.nodes:
+            if id(node) not in self.digests:
+                self.digests[id(node)] = node, digest(node)
+            found.append(self.digests[id(node)][1])
+        return found
 
     def chip_of(self, values: dict[str, Value]) -> Architecture:
         """The chip with these fields. Raises InputError naming the fields and what is wrong with them."""
@@ -71,9 +87,20 @@ class ChipMaker:
             raise InputError([f"with {given}: {p}" for p in error.problems], file=error.file) from None
 
 
-def structure_of(chip: Architecture) -> tuple[object, ...]:
-    """Equal for chips that have the same mappings, moving the same values."""
-    return tuple(_frame(node) for node in chip.nodes)
+def structures_of(chips: Sequence[Architecture]) -> list[tuple[int, ...]]:
+    """Per chip a key that is equal for chips which have the same mappings, moving the same values."""
+    numbers: dict[object, int] = {}
+    # Variants of a node are shared between chips, so each is looked at once.
+    known: dict[int, int] = {}
+    found = []
+    for chip in chips:
+        key = []
+        for node in chip.nodes:
+            if id(node) not in known:
+                known[id(node)] = numbers.setdefault(_frame(node), len(numbers))
+            key.append(known[id(node)])
+        found.append(tuple(key))
+    return found
 
 
 def _frame(node: Node) -> object:
@@ -95,15 +122,25 @@ def _port_frame(port: Port) -> object:
     return isinf(port.accesses_per_cycle), tuple(key for key, _ in port.energy_pj_by_tensor)
 
 
-def capacities(chip: Architecture) -> list[int]:
-    """Bits of every part of every bounded memory, in the order in which `together` numbers them."""
-    found: list[int] = []
-    for memory in chip.memories:
-        if memory.partitions:
-            found += [bits for _, bits in memory.partitions]
-        elif memory.capacity_bits is not None:
-            found.append(memory.capacity_bits)
-    return found
+def capacities(node: Node) -> list[float]:
+    """Bits of every part of a bounded memory; over the nodes of a chip, the order in which `together` numbers them."""
+    if not isinstance(node, Memory) or node.capacity_bits is None:
+        return []
+    return [float(bits) for _, bits in node.partitions] or [float(node.capacity_bits)]
+
+
+def table_of(chips: Sequence[Architecture], numbers: Callable[[Node], list[float]]) -> Floats:
+    """float64[chips, .]: some numbers of every node, side by side. Nodes that chips share are looked at once."""
+    known: dict[int, list[float]] = {}
+    rows = []
+    for chip in chips:
+        row: list[float] = []
+        for node in chip.nodes:
+            if id(node) not in known:
+                known[id(node)] = numbers(node)
+            row += known[id(node)]
+        rows.append(row)
+    return np.array(rows, np.float64).reshape(len(chips), -1)
 
 
 def together(chips: Sequence[Architecture]) -> Architecture:

@@ -19,9 +19,9 @@ from tileloom.core.errors import UnsupportedError
 from tileloom.cost.counts import count
 from tileloom.cost.models.loopnest import compute_unit
 from tileloom.explore.sweep.bulk import limits_of
-from tileloom.explore.sweep.chips import ChipMaker, structure_of, together
+from tileloom.explore.sweep.chips import ChipMaker, structures_of, together
 from tileloom.explore.sweep.chunk import ChunkResult, Counts, Front, Rows
-from tileloom.explore.sweep.fields import structural
+from tileloom.explore.sweep.fields import known_fields, structural
 from tileloom.explore.sweep.pricing import price
 from tileloom.explore.sweep.schema import METRICS
 from tileloom.explore.sweep.shared import SharedSearch
@@ -71,14 +71,11 @@ class MappedPlan:
         return given.mapper == "optimal" and given.model == "loopnest" and not set(given.mapper_options) - {"tie_break"}
 
     def chip(self, values: dict[str, Value]) -> Architecture:
-        helpers = {p.name for p in self.study.space.parameters} - set(self.fields)
-        return self.maker.chip_of({k: v for k, v in values.items() if k != "bits" and k not in helpers})
+        return self.maker.chip_of({k: v for k, v in values.items() if k in self.fields})
 
     @cached_property
-    def fields(self) -> tuple[str, ...]:
-        from tileloom.explore.sweep.fields import known_fields
-
-        return (*known_fields(self.study.data), "bits")
+    def fields(self) -> frozenset[str]:
+        return frozenset(known_fields(self.study.data))
 
     def workload(self, values: dict[str, Value]) -> tuple[tuple[Problem, int], ...]:
         bits = int(values.get("bits", 0))
@@ -92,7 +89,7 @@ class MappedPlan:
     def content(self, values: dict[str, Value]) -> object:
         """The chip itself, so that two ways to say the same chip are one design."""
         chip = self.chip(values)
-        return [chip.nodes, chip.frequency_hz, values.get("bits", 0)]
+        return [self.maker.content(chip), chip.frequency_hz, values.get("bits", 0)]
 
     def chunk(self, start: int, stop: int) -> ChunkResult:
         return self.some(tuple(range(start, stop)))
@@ -104,8 +101,8 @@ class MappedPlan:
         metrics = np.full((len(designs), len(METRICS)), nan)
         status = ["infeasible"] * len(designs)
         batches: dict[object, list[int]] = {}
-        for row, (chip, values) in enumerate(zip(chips, chosen)):
-            batches.setdefault((structure_of(chip), values.get("bits", 0)), []).append(row)
+        for row, (structure, values) in enumerate(zip(structures_of(chips), chosen)):
+            batches.setdefault((structure, values.get("bits", 0)), []).append(row)
         for rows in batches.values():
             own = [chips[r] for r in rows]
             found = [(self.answers(problem, own), n) for problem, n in self.workload(chosen[rows[0]])]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tileloom.architecture.model import Architecture, Compute, Memory
-from tileloom.explore.sweep.chips import capacities
+from tileloom.architecture.model import Architecture, Compute, Memory, Node
+from tileloom.explore.sweep.chips import capacities, table_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,35 +30,25 @@ class Relation:
 
 def relate(chips: Sequence[Architecture]) -> Relation:
     """Of chips of one structure."""
-    prices = _distinct(np.array([_prices(c) for c in chips], np.float64), keep_constant=True)
-    paces = _distinct(np.array([_paces(c) for c in chips], np.float64))
-    sizes = _distinct(np.array([capacities(c) for c in chips], np.float64).reshape(len(chips), -1))
+    prices = _distinct(table_of(chips, _prices), keep_constant=True)
+    paces = _distinct(table_of(chips, _paces))
+    sizes = _distinct(table_of(chips, capacities))
     return Relation(prices, paces, sizes, _order(prices, paces, sizes))
 
 
-def _prices(chip: Architecture) -> list[float]:
+def _prices(node: Node) -> list[float]:
     """Every number in which energy is linear: per bit at every port and tensor, per operation, per cycle."""
-    found: list[float] = []
-    for node in chip.nodes:
-        if isinstance(node, Memory):
-            for port in (node.read, node.write):
-                energies = (port.energy_pj, *(e for _, e in port.energy_pj_by_tensor))
-                found += [e / port.width_bits for e in energies]
-            found.append(node.leakage_pj_per_cycle)
-        elif isinstance(node, Compute):
-            found += [node.energy_pj, node.leakage_pj_per_cycle]
-    return found
+    if isinstance(node, Memory):
+        ports = ((p, (p.energy_pj, *(e for _, e in p.energy_pj_by_tensor))) for p in (node.read, node.write))
+        return [e / port.width_bits for port, energies in ports for e in energies] + [node.leakage_pj_per_cycle]
+    return [node.energy_pj, node.leakage_pj_per_cycle] if isinstance(node, Compute) else []
 
 
-def _paces(chip: Architecture) -> list[float]:
+def _paces(node: Node) -> list[float]:
     """Cycles per bit at every port, and per operation."""
-    found: list[float] = []
-    for node in chip.nodes:
-        if isinstance(node, Memory):
-            found += [1.0 / (p.width_bits * p.accesses_per_cycle) for p in (node.read, node.write)]
-        elif isinstance(node, Compute):
-            found.append(1.0 / node.ops_per_cycle)
-    return found
+    if isinstance(node, Memory):
+        return [1.0 / (p.width_bits * p.accesses_per_cycle) for p in (node.read, node.write)]
+    return [1.0 / node.ops_per_cycle] if isinstance(node, Compute) else []
 
 
 def _distinct(table: Floats, keep_constant: bool = False) -> Floats:

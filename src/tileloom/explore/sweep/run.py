@@ -19,6 +19,7 @@ from tileloom.explore.executors.base import Executor
 from tileloom.explore.executors.local import LocalExecutor
 from tileloom.explore.record import versions
 from tileloom.explore.store import PartName, Store, opened, read_parts
+from tileloom.explore.sweep.adaptive import adaptive_answers
 from tileloom.explore.sweep.chunk import Counts
 from tileloom.explore.sweep.front import front_of
 from tileloom.explore.sweep.plan import Task, chunks, code_of, context_of, evaluate, key_of, plan_of
@@ -105,17 +106,19 @@ def run_sweep(
     }
     with opened(folder, record, resume=resume, force=force) as store:
         frames = read_parts(folder, force=force, set_aside=force)
-        tasks, known = _tasks(study, store, frames)
+        tasks, known, left = _tasks(study, store, frames)
         known_before = known.searched
-        total = known_before + sum(t.stop - t.start if t.only is None else len(t.only) for t in tasks)
+        total = known_before + left
         counts, at = known, perf_counter()
-        for _, (part, data) in (executor or LocalExecutor()).run(evaluate, tasks):
+        carry = executor or LocalExecutor()
+        answers = carry.run(evaluate, tasks) if study.given.adaptive is None else adaptive_answers(study, frames, carry)
+        for _, (part, data) in answers:
             store.write(part, data)
             counts += part.counts
             if progress is not None:
                 rate = (counts.searched - known_before) / max(perf_counter() - at, 1e-9)
-                left = (total - counts.searched) / rate if rate else 0.0
-                progress(Progress(counts.searched, total, counts, rate, left))
+                seconds_left = (total - counts.searched) / rate if rate else 0.0
+                progress(Progress(counts.searched, total, counts, rate, seconds_left))
         front = merge(study, folder, force=force)
         _write_front(folder, front)
     return SweepResult(study, folder, counts, known_before, front, perf_counter() - started)
@@ -137,14 +140,17 @@ def _write_front(folder: Path, front: pl.DataFrame) -> None:
     write_bytes_atomic(folder / FRONT_FILE, buffer.getvalue())
 
 
-def _tasks(study: Study, store: Store, frames: list[pl.DataFrame]) -> tuple[list[Task], Counts]:
-    """What is left to do, and the counts of what is known."""
+def _tasks(study: Study, store: Store, frames: list[pl.DataFrame]) -> tuple[list[Task], Counts, int]:
+    """What is left to do, the counts of what is known, and how many designs are left (at most, in an adaptive study)."""
     known = Counts()
     parts = store.parts()
     for part in parts:
         known += part.counts
+    if study.given.adaptive is not None:
+        return [], known, max(0, study.given.adaptive.trials - known.searched)
     if study.given.engine == "mapped":
-        return list(_unknown_designs(study, frames)), known
+        tasks = list(_unknown_designs(study, frames))
+        return tasks, known, sum(len(t.only or ()) for t in tasks)
     _require_tiling(store, parts)
     stored = {(p.start, p.stop) for p in parts}
     wanted = list(chunks(study, study.space.size))
@@ -154,8 +160,8 @@ def _tasks(study: Study, store: Store, frames: list[pl.DataFrame]) -> tuple[list
             f"{store.folder}: parts hold {strange[0].stop - strange[0].start:,} designs each, this study asks for other "
             "chunks; keep `chunk` as it was, or give another --out"
         )
-    file = "study"
-    return [Task(study.text, str(study.folder), file, a, b) for a, b in wanted if (a, b) not in stored], known
+    tasks = [Task(study.text, str(study.folder), "study", a, b) for a, b in wanted if (a, b) not in stored]
+    return tasks, known, sum(t.stop - t.start for t in tasks)
 
 
 def _require_tiling(store: Store, parts: list[PartName]) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tileloom.architecture.model import Architecture
-from tileloom.explore.sweep.chips import SENTINEL, capacities, together
+from tileloom.explore.sweep.chips import SENTINEL, capacities, table_of, together
 from tileloom.explore.sweep.many import spread
 from tileloom.explore.sweep.relation import relate
 from tileloom.explore.sweep.shared_kernels import certified, evaluate_everywhere, root_bounds
@@ -92,6 +92,7 @@ class SharedSearch:
     def solve(self) -> list[MappingTree | None]:
         """Per chip the best mapping: proven to 1e-12, ties broken as by OptimalMapper; None where none fits."""
         self.setting = setting_of(self.problem, together(self.chips))
+        self.sizes = table_of(self.chips, capacities)
         self.priced = [self._price(c) for c in self._compiled()]
         code = CODES[self.objective]
         self.code, self.bounds = code, self._bounds(code)
@@ -126,11 +127,10 @@ class SharedSearch:
         count = len(self.chips)
         prepared = _reduced(prepare(compiled, EDP))
         terms = [t for s in (compiled.energy, *compiled.busy) for t in s]
-        sizes = np.array([capacities(chip) for chip in self.chips], np.float64).reshape(count, -1)
         high = np.empty((count, len(compiled.limits)))
         for j, limit in enumerate(compiled.limits):
             high[:, j] = (
-                sizes[:, int(limit.high) - SENTINEL] if limit.high >= SENTINEL and limit.high < inf else limit.high
+                self.sizes[:, int(limit.high) - SENTINEL] if limit.high >= SENTINEL and limit.high < inf else limit.high
             )
         starts = prepared.starts
         groups = [prepared.table[a:b] for a, b in pairwise(starts)]

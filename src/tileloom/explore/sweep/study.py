@@ -30,7 +30,9 @@ from tileloom.mapping.notation.maestro_templates import TEMPLATES
 from tileloom.workload.network import DistinctProblem, Network
 
 MAX_DESIGNS = {"bulk": 10**12, "mapped": 10**6}
-"""Designs that an engine enumerates at most. An adaptive study may search any space."""
+"""Designs that an engine enumerates at most."""
+MAX_ADAPTIVE = 2**62
+"""Designs of a space that is searched; more have no number of 64 bits."""
 BITS = ("bits",)
 """Of the workload; sweepable where a design is an Architecture."""
 
@@ -326,7 +328,9 @@ class _Reader:
 
     def size(self, space: Space) -> None:
         limit = MAX_DESIGNS[self.given.engine]
-        if self.given.adaptive is None and space.size > limit:
+        if self.given.adaptive is not None:
+            limit = MAX_ADAPTIVE
+        if space.size > limit:
             self.add(("sweep",), how_to_shrink(space, limit))
 
 
