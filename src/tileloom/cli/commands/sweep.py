@@ -21,6 +21,7 @@ def command(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     scheduler: Annotated[str | None, typer.Option(help="Address or file of a running Dask scheduler.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read the study and say how large it is.")] = False,
+    report: Annotated[bool, typer.Option(help="Write report.html (extra 'plot').")] = True,
     progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
     json: o.Json = False,
 ) -> None:
@@ -33,6 +34,7 @@ def command(
     from tileloom.explore.executors import EXECUTORS
     from tileloom.explore.sweep.run import run_sweep
     from tileloom.explore.sweep.study import load_study
+    from tileloom.report.sweep_page import write_sweep_report
 
     loaded = load_study(study)
     if check:
@@ -42,9 +44,10 @@ def command(
     chosen = EXECUTORS.get(executor)(workers=workers, scheduler=scheduler)  # type: ignore[call-arg]
     with view.rate_bar(loaded.given.name, progress) as callback:
         result = run_sweep(loaded, folder, resume=resume, force=force, executor=chosen, progress=callback)
+    page = write_sweep_report(folder, force=force) if report else None
     if json:
         emit_json(result.as_plain())
     else:
         view.print_result(result)
-        note(f"Results: {folder}")
+        note(f"Report: {page}" if page else f"Results: {folder}")
     raise typer.Exit(0 if result.counts.valid else 1)

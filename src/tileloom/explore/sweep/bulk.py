@@ -11,9 +11,11 @@ from functools import cached_property
 from math import inf, prod
 
 import numpy as np
+import numpy.typing as npt
 
+from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.maestro import UNLIMITED
-from tileloom.core.errors import InputError
+from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.cost.models.maestro.engine import TENSORS
 from tileloom.cost.models.maestro.evaluate import evaluate_layer
 from tileloom.cost.models.maestro.refusal import RefusedError
@@ -38,6 +40,8 @@ DEFAULTS = {
     "l1_bytes": 0,
     "l2_bytes": 0,
 }
+Ints = npt.NDArray[np.int64]
+
 FRONT_ROOM = 4096
 
 
@@ -139,10 +143,12 @@ class BulkPlan:
         low, high = limits_of(self.study)
         values, indices = np.empty((FRONT_ROOM, len(chosen))), np.empty(FRONT_ROOM, np.int64)
         counts = np.zeros(5, np.int64)
+        if given.gpu and self._gpu():
+            return self._on_gpu(start, stop, tables, cycles, first)
         size, kept, at = 0, 0, start
         while at < stop:
             at, size, kept = kernels.price_designs(
-                at, stop, tables.axes, tables.machines, cycles, first, self.block, tables.cheapest, given.prune,
+                at, stop, tables.axes, tables.machines, cycles, first, self.block, tables.cheapest, given.prune and not given.gpu,
                 low, high, chosen, signs, values, indices, size, counts, kept_index, kept_metrics, kept, keep,
             )  # fmt: skip
             if at < stop:
@@ -164,9 +170,39 @@ class BulkPlan:
             rows = Rows(front.indices, metrics)
         return ChunkResult(start, stop, totals, front, rows)
 
+    def _gpu(self) -> bool:
+        from tileloom.explore.sweep.cuda import has_gpu
+
+        return has_gpu()
+
+    def _on_gpu(self, start: int, stop: int, tables: _Tables, cycles: Ints, first: int) -> ChunkResult:
+        """As `chunk`: priced on the GPU, counted and merged here."""
+        from tileloom.explore.sweep.cuda import price_on_gpu
+
+        low, high = limits_of(self.study)
+        metrics, valid = price_on_gpu(start, stop, tables.axes, tables.machines, cycles, first, self.block, low, high)
+        chosen, signs = chosen_metrics(self.study.objectives)
+        rows = np.flatnonzero(valid)
+        front = kernels.front_rows(np.ascontiguousarray(metrics[rows][:, chosen] * signs))
+        best = rows[front]
+        keep = {"front": best, "valid": rows, "all": np.arange(stop - start)}[self.study.given.keep or "front"]
+        refused = int(np.isnan(metrics[:, 0]).sum())
+        counts = Counts(stop - start, stop - start - refused, len(rows), 0, refused)
+        return ChunkResult(
+            start, stop, counts, Front(best + start, metrics[best][:, chosen]), Rows(keep + start, metrics[keep])
+        )
+
     def some(self, designs: tuple[int, ...]) -> ChunkResult:
-        """Not for this engine: its parts are ranges."""
-        raise NotImplementedError
+        """Any designs, each through the clear engine."""
+        found = [single_design(self, i) for i in designs]
+        metrics = np.array([d.metrics for d in found]).reshape(len(found), len(METRICS))
+        fits = tuple(d.fits for d in found)
+        counts = Counts(len(found), len(found), sum(d.valid for d in found))
+        nothing = Front(np.zeros(0, np.int64), np.zeros((0, 0)))
+        return ChunkResult(min(designs), max(designs) + 1, counts, nothing, Rows(np.array(designs), metrics), fits)
+
+    def chip(self, values: dict[str, Value]) -> Architecture:
+        raise UnsupportedError("a MAESTRO machine is no architecture of memories; its fields are in `best`")
 
     def content(self, values: dict[str, Value]) -> object:
         """What makes a design that design, besides the study's context."""
@@ -181,16 +217,16 @@ class _Tables:
         self.inner = prod(space.radix[len(plan.structural) :])
         first, last = start // self.inner, (stop - 1) // self.inner + 1
         self.structures = [plan.structure(i) for i in range(first, last)]
-        strides = np.zeros((7, len(space.radix)), np.int64)
+        steps_of = np.zeros((7, len(space.radix)), np.int64)
         values = {}
         for row, name in enumerate(("", *TIMING)):
             if row == 0:
-                strides[0] = _strides(space, plan.structural)
+                steps_of[0] = strides(space, plan.structural)
             else:
-                strides[row], values[name] = self.field(name)
-        l1, l1_wide, strides[5] = self.memory(1)
-        l2, l2_wide, strides[6] = self.memory(2)
-        self.axes = kernels.Axes(np.array(space.radix, np.int64), plan.outer, strides)
+                steps_of[row], values[name] = self.field(name)
+        l1, l1_wide, steps_of[5] = self.memory(1)
+        l2, l2_wide, steps_of[6] = self.memory(2)
+        self.axes = kernels.Axes(np.array(space.radix, np.int64), plan.outer, steps_of)
         self.cheapest = np.concatenate([l1[:, :3].min(axis=0), l2[:, :3].min(axis=0)])
         traffics = [s.traffic for s in self.structures]
         node_at = np.cumsum([0, *(len(t.inner) for t in traffics)])
@@ -233,7 +269,7 @@ class _Tables:
             default = self.plan.study.machine.get(name, DEFAULTS[name])
             return np.zeros(len(space.radix), np.int64), np.array([default], np.int64)
         table = [whole({name: v}, name) for v in space.table(name)]
-        return _strides(space, space.depends(name)), np.array(table, np.int64)
+        return strides(space, space.depends(name)), np.array(table, np.int64)
 
     def memory(self, level: int) -> tuple[np.ndarray, int, np.ndarray]:
         """float64[rows, 4] (pJ, um2, mW, bytes), rows per structure (0: shared), strides of the size within them."""
@@ -252,7 +288,7 @@ class _Tables:
         return np.array(rows, np.float64), 0 if shared else len(sizes), strides
 
 
-def _strides(space: Space, positions: tuple[int, ...]) -> np.ndarray:
+def strides(space: Space, positions: tuple[int, ...]) -> Ints:
     """Per parameter, how far a step of it moves in a table over `positions`, the last fastest."""
     found, step = np.zeros(len(space.radix), np.int64), 1
     for i in reversed(positions):
@@ -294,6 +330,7 @@ class Design:
     values: dict[str, Value]
     metrics: tuple[float, ...]
     valid: bool
+    fits: bool = True
     reason: str = ""
 
 
@@ -320,7 +357,7 @@ def single_design(plan: BulkPlan, index: int) -> Design:
             l2 += count * sum(top.up_read[t] + top.up_write[t] for t in TENSORS)
             l1_need, l2_need = max(l1_need, found.l1_bytes), max(l2_need, found.l2_bytes)
     except RefusedError as error:
-        return Design(chosen, (float("nan"),) * len(METRICS), False, str(error))
+        return Design(chosen, (float("nan"),) * len(METRICS), False, False, str(error))
     small, large = (
         structure.prices.buffer(k, int(values[f"l{k}_bytes"]) or n) for k, n in ((1, l1_need), (2, l2_need))
     )
@@ -346,5 +383,5 @@ def single_design(plan: BulkPlan, index: int) -> Design:
     over = [m for m, v, lo, hi in zip(METRICS, metrics, low, high) if not lo <= v <= hi]
     reason = "" if fits else f"needs L1 {l1_need} and L2 {l2_need} bytes"
     return Design(
-        chosen, metrics, fits and not over, reason or (f"outside the limits of {', '.join(over)}" if over else "")
+        chosen, metrics, fits and not over, fits, reason or (f"outside the limits of {', '.join(over)}" if over else "")
     )

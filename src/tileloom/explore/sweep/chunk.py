@@ -51,10 +51,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """Of designs start .. stop - 1."""
+    """Of designs start .. stop - 1. fits: per row, whether its buffers are large enough; empty: all are."""
 
     start: int
     stop: int
     counts: Counts
     front: Front
     rows: Rows
+    fits: tuple[bool, ...] = ()

@@ -23,12 +23,8 @@ def front_rows(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     >>> front_rows(np.array([[1.0, 2.0], [2.0, 1.0], [2.0, 2.0], [1.0, 2.0]])).tolist()
     [0, 1]
     """
-    kept = np.empty_like(values)
-    rows = np.empty(len(values), np.int64)
-    size = 0
-    for i, row in enumerate(np.ascontiguousarray(values, np.float64)):
-        size = kernels.enter_front(kept, rows, size, row, i)
-    return np.sort(rows[:size])
+    found: npt.NDArray[np.int64] = kernels.front_rows(np.ascontiguousarray(values, np.float64))
+    return found
 
 
 def brute_force_front(values: npt.NDArray[np.float64]) -> list[int]:

@@ -236,3 +236,14 @@ def price_designs(
             digits[p] = 0
             p -= 1
     return index, size, kept
+
+
+@njit(cache=True, nogil=True)
+def front_rows(values):
+    """Rows that no other row equals or beats in every column (less is better), ascending; of equal rows the first."""
+    kept = np.empty_like(values)
+    rows = np.empty(values.shape[0], np.int64)
+    size = 0
+    for i in range(values.shape[0]):
+        size = enter_front(kept, rows, size, values[i], i)
+    return np.sort(rows[:size])

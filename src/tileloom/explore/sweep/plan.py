@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import tileloom
+from tileloom.architecture.model import Architecture
 from tileloom.core.digest import digest, digest_tree, plain
 from tileloom.explore.store import PartName
 from tileloom.explore.sweep.chunk import ChunkResult
@@ -48,6 +49,8 @@ class Plan(Protocol):
         ...
 
     def content(self, values: dict[str, Value]) -> object: ...
+
+    def chip(self, values: dict[str, Value]) -> Architecture: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from tileloom.explore.executors.local import LocalExecutor
 from tileloom.explore.record import versions
 from tileloom.explore.store import PartName, Store, opened, read_parts
 from tileloom.explore.sweep.adaptive import adaptive_answers
+from tileloom.explore.sweep.best import write_best
 from tileloom.explore.sweep.chunk import Counts
 from tileloom.explore.sweep.front import front_of
 from tileloom.explore.sweep.plan import Task, chunks, code_of, context_of, evaluate, key_of, plan_of
@@ -102,6 +103,7 @@ def run_sweep(
         "designs": study.space.size,
         "objectives": list(study.objectives),
         "study": study.text,
+        "folder": str(study.folder.resolve()),
         "versions": versions(),
     }
     with opened(folder, record, resume=resume, force=force) as store:
@@ -121,6 +123,7 @@ def run_sweep(
                 progress(Progress(counts.searched, total, counts, rate, seconds_left))
         front = merge(study, folder, force=force)
         _write_front(folder, front)
+        write_best(plan_of(study.text, str(study.folder), "study"), folder, front)
     return SweepResult(study, folder, counts, known_before, front, perf_counter() - started)
 
 

@@ -111,6 +111,7 @@ class StudySchema(Schema):
     keep: Literal["front", "valid", "all"] | None = Field(None, description="which designs are stored")
     chunk: Whole | None = Field(None, description="designs per part file")
     prune: bool = Field(True, description="skip sub-spaces in which no design can be valid")
+    gpu: bool = Field(False, description="price on a GPU where there is one; then nothing is ruled out by sub-space")
     adaptive: AdaptiveSchema | None = None
 
     @classmethod

