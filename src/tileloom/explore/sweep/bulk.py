@@ -180,7 +180,9 @@ class BulkPlan:
         from tileloom.explore.sweep.cuda import price_on_gpu
 
         low, high = limits_of(self.study)
-        metrics, valid = price_on_gpu(start, stop, tables.axes, tables.machines, cycles, first, self.block, low, high)
+        metrics, valid = price_on_gpu(  # type: ignore[no-untyped-call]
+            start, stop, tables.axes, tables.machines, cycles, first, self.block, low, high
+        )
         chosen, signs = chosen_metrics(self.study.objectives)
         rows = np.flatnonzero(valid)
         front = kernels.front_rows(np.ascontiguousarray(metrics[rows][:, chosen] * signs))

@@ -19,7 +19,7 @@ from tileloom.explore.sweep.kernels import L1_AT, L2_AT, METRICS, NOC_AT, REFUSE
 cuda: Any = _numba_cuda
 THREADS = 128
 
-# Multiplying and adding in one rounding would differ from the CPU in the last digit.
+# A GPU may multiply and add in one rounding, which numba cannot switch off: the last digit may differ from the CPU's.
 _device = cuda.jit(device=True, inline=False, fastmath=False)
 _network_um2 = _device(scalar.network_um2)
 _network_mw = _device(scalar.network_mw)

@@ -163,7 +163,7 @@ def price_designs(
     index = start
     decode(index, axes.radix, digits)
     at = -1
-    s = simd = bandwidth = 0
+    s = simd = bandwidth = l1_base = l2_base = 0
     taken = 0
     noc_um2 = noc_mw = 0.0
     alive = True
@@ -187,6 +187,8 @@ def price_designs(
             s = field_at(digits, axes.strides, STRUCTURE_AT, axes.outer) - m.base
             simd = m.simd[field_at(digits, axes.strides, SIMD_AT, axes.outer)]
             bandwidth = m.noc[field_at(digits, axes.strides, NOC_AT, axes.outer)]
+            l1_base = m.l1_wide * s + field_at(digits, axes.strides, L1_AT, axes.outer)
+            l2_base = m.l2_wide * s + field_at(digits, axes.strides, L2_AT, axes.outer)
             g = m.logic[s]
             noc_um2 = _network_um2(m.pes[s], bandwidth, g[3], g[4], g[5], g[7], g[8], g[9], g[10])
             noc_mw = _network_mw(m.pes[s], bandwidth, g[3], g[4], g[6], g[7], g[8], g[9], m.arbiter_uw[s])
@@ -198,8 +200,11 @@ def price_designs(
                 index = ahead
                 decode(index, axes.radix, digits)
                 continue
-        l1 = m.l1_wide * s + field_at(digits, axes.strides, L1_AT, parameters)
-        l2 = m.l2_wide * s + field_at(digits, axes.strides, L2_AT, parameters)
+        l1 = l1_base
+        l2 = l2_base
+        for p in range(axes.outer, parameters):
+            l1 += axes.strides[L1_AT, p] * digits[p]
+            l2 += axes.strides[L2_AT, p] * digits[p]
         a = m.amounts[s]
         g = m.logic[s]
         energy = _energy_pj(a[0], g[0], a[1], m.l1[l1, 0], a[2], m.l2[l2, 0])
