@@ -21,8 +21,8 @@ SWEEPS = {
   MainMemory.access.energy_pj: [2.0, 7.03, 14.0, 20.0]
 """,
     "eyeriss": """
-  GlobalBuffer.size_kib: [54, 81, 108, 162, 216, 324, 432, 648, 864, 1296]
-  GlobalBuffer.access.energy_pj: [3.0, 6.0, 12.0, 18.0, 24.0]
+  GLB.size_kib: [54, 81, 108, 162, 216, 324, 432, 648, 864, 1296]
+  GLB.access.energy_pj: [3.0, 6.0, 12.0, 18.0, 24.0]
   DRAM.access.bits_per_cycle: [16, 32, 64, 128, 256]
   DRAM.access.energy_pj: [100.0, 200.0, 400.0, 600.0]
 """,

@@ -6,6 +6,7 @@ paths to Vega, so rows are renamed to f0, f1, ...
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from math import isfinite
@@ -58,7 +59,10 @@ def trade_offs(data: SweepData) -> dict[str, Any]:
         )
         for x, y in pairs
     ]  # fmt: skip
-    return _spec(alt.hconcat(*panels, data=alt.Data(values=rows), spacing=34).add_params(brush))
+    with warnings.catch_warnings():
+        # One brush for all panels is what is wanted; altair warns that it does not make one for each.
+        warnings.filterwarnings("ignore", message="Automatically deduplicated", category=UserWarning)
+        return _spec(alt.hconcat(*panels, data=alt.Data(values=rows), spacing=34).add_params(brush))
 
 
 def parallel(data: SweepData) -> dict[str, Any]:
