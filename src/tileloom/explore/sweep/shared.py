@@ -98,22 +98,24 @@ class SharedSearch:
         self.code, self.bounds = code, self._bounds(code)
         self.best, self.best_at = np.full(len(self.chips), inf), np.full(len(self.chips), -1)
         self.costs: list[Floats] = []
-        relation = relate(self.chips)
-        optima = np.full(len(self.chips), inf)
-        solved, winners = np.empty(len(self.chips), np.int64), [-1] * len(self.chips)
-        for count, chip in enumerate(relation.order):
-            least = certified(
-                chip, relation.prices, relation.paces, relation.sizes, solved, count, optima, code != LATENCY
-            )
-            if self.best[chip] * (1 - PROVEN) > least:
+        self.relation = relate(self.chips)
+        self.optima, self.second = np.full(len(self.chips), inf), np.full(len(self.chips), inf)
+        self.solved = np.empty(0, np.int64)
+        winners = [-1] * len(self.chips)
+        for chip in self.relation.order:
+            if self.best[chip] * (1 - PROVEN) > self._floor(chip, self.solved, self.optima, code != LATENCY):
                 self._search(chip, code, inf, inf, self.best[chip])
-            optima[chip] = self.best[chip]
-            solved[count] = chip
+            self.optima[chip] = self.best[chip]
             winners[chip] = int(self.best_at[chip])
-        if code != EDP:
-            winners = [self._tied(chip, at) if at >= 0 else at for chip, at in enumerate(winners)]
+            if code != EDP and winners[chip] >= 0:
+                winners[chip] = self._tied(chip, winners[chip])
+            self.solved = np.append(self.solved, chip)
         trees: dict[int, MappingTree] = {}
         return [None if at < 0 else self._tree(at, trees) for at in winners]
+
+    def _floor(self, chip: int, solved: Ints, optima: Floats, priced: bool) -> float:
+        r = self.relation
+        return float(certified(chip, r.prices, r.paces, r.sizes, solved, len(solved), optima, priced))
 
     def _compiled(self) -> list[Compiled]:
         layout, lower = Layout(self.setting, rank_groups(self.setting)), required_use(self.setting)
@@ -205,16 +207,32 @@ class SharedSearch:
         return number
 
     def _tied(self, chip: int, at: int) -> int:
-        """Among mappings whose objective agrees with the optimum the one with the best other objective."""
-        first, second = (0, 1) if self.code == ENERGY else (1, 0)
+        """Among mappings whose objective agrees with the optimum the one with the best other objective.
+
+        Proven from other chips where that can be. Energy first: a faster mapping z within the tie would be within the
+        tie nowhere among chips j whose tied optimum is as slow as here, so its energy exceeds theirs by more than the
+        tie, and so does its energy here exceed the bound that they give. Latency first: ties here are ties on chips
+        whose optimum is as high, so their tied energies bound the energy here.
+        """
+        energy_first = self.code == ENERGY
+        first, second = (0, 1) if energy_first else (1, 0)
         within = self.best[chip] * (1 + TIE)
-        incumbent = self.costs[at][chip, second]
-        for number, cost in enumerate(self.costs):
-            if cost[chip, first] <= within and cost[chip, second] < incumbent:
-                incumbent, at = cost[chip, second], number
-        energy_limit, cycle_limit = (within, inf) if self.code == ENERGY else (inf, within)
-        found = self._search(chip, LATENCY if self.code == ENERGY else ENERGY, energy_limit, cycle_limit, incumbent)
-        return at if found < 0 else found
+        costs = np.array([cost[chip] for cost in self.costs])
+        tied = np.where(costs[:, first] <= within, costs[:, second], inf)
+        at = int(tied.argmin()) if tied.min() < costs[at, second] else at
+        incumbent = costs[at, second]
+        if energy_first:
+            others = self.solved[self.second[self.solved] >= incumbent * (1 - PROVEN)]
+            proven = self._floor(chip, others, self.optima, True) >= self.best[chip] * (1 - PROVEN)
+        else:
+            others = self.solved[self.optima[self.solved] >= self.best[chip] * (1 - PROVEN)]
+            proven = self._floor(chip, others, self.second, True) >= incumbent * (1 - PROVEN)
+        if not proven:
+            energy_limit, cycle_limit = (within, inf) if energy_first else (inf, within)
+            found = self._search(chip, LATENCY if energy_first else ENERGY, energy_limit, cycle_limit, incumbent)
+            at = at if found < 0 else found
+        self.second[chip] = self.costs[at][chip, second]
+        return at
 
     def _tree(self, at: int, trees: dict[int, MappingTree]) -> MappingTree:
         if at not in trees:
