@@ -19,7 +19,7 @@ from tileloom.architecture.model import Architecture
 from tileloom.explore.sweep.chips import SENTINEL, capacities, table_of, together
 from tileloom.explore.sweep.many import spread
 from tileloom.explore.sweep.relation import relate
-from tileloom.explore.sweep.shared_kernels import certified, evaluate_everywhere, root_bounds
+from tileloom.explore.sweep.shared_kernels import certified, evaluate_everywhere, root_bounds, weights_of
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.mappers.optimal import TIE
 from tileloom.search.objective import Objective
@@ -39,6 +39,11 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 NO_ARCHIVE = np.empty((0, 2)), np.empty((0, 0), np.int64)
+
+MARGIN = 1.25
+"""A template is searched up to this multiple of the best known value: what it costs beyond that is a bound elsewhere."""
+MANY_TEMPLATES = 32
+"""Below this it does not pay to look beyond."""
 
 PROVEN = 1e-12
 """A mapping within this share of a lower bound is optimal: bounds are sums in another order than costs."""
@@ -88,6 +93,8 @@ class SharedSearch:
     searched: int = 0
     priced: list[Priced] = field(default_factory=list)
     known: list[Found] = field(default_factory=list)
+    floors: list[Floats] = field(default_factory=list)
+    floor_at: list[int] = field(default_factory=list)
 
     def solve(self) -> list[MappingTree | None]:
         """Per chip the best mapping: proven to 1e-12, ties broken as by OptimalMapper; None where none fits."""
@@ -160,6 +167,10 @@ class SharedSearch:
         """Searches a chip for something better than the incumbent; number of the mapping found, -1 for none."""
         bounds = self.bounds[chip]
         root = _values(bounds[:, 0], bounds[:, 1], objective)
+        # Floors hold for the objective without limits, and searches beyond the incumbent serve other chips' floors.
+        free = energy_limit == cycle_limit == inf
+        if free and self.floors:
+            root = np.maximum(root, self._template_floors(chip))
         order = [
             int(i)
             for i in np.argsort(root, kind="stable")
@@ -171,24 +182,48 @@ class SharedSearch:
             if root[i] >= best:
                 break
             self.searched += 1
-            p = self.priced[i]
             goal = Goal(objective, 1.0, energy_limit, cycle_limit, 0, i)
-            if len(p.prepared.table) < WORTH_IT:
-                # The table holds fronts already, so the search itself has all the filtering that is worth it.
-                value, chosen, *_ = search(
-                    p.prepared.table, p.prepared.starts, p.cost(chip), p.limits(chip), goal, best, *NO_ARCHIVE, 0
-                )
-                if value < best:
-                    best, winner, rows = float(value), i, chosen
-                continue
-            one = replace(
-                p.prepared, cost=p.cost(chip), limits=p.limits(chip),
-                root_energy=float(bounds[i, 0]), root_cycles=float(bounds[i, 1]),
-            )  # fmt: skip
-            outcome = run_scalar([one], objective, energy_limit=energy_limit, cycle_limit=cycle_limit, incumbent=best)
-            if outcome.rows is not None:
-                best, winner, rows = outcome.value, i, outcome.rows
+            beyond = best * MARGIN if free and len(self.priced) > MANY_TEMPLATES else best
+            value, chosen = self._search_template(chip, goal, bounds[i], beyond)
+            root[i] = max(root[i], value)
+            if value < best and chosen is not None:
+                best, winner, rows = value, i, chosen
+        if free:
+            self.floors.append(root)
+            self.floor_at.append(chip)
         return -1 if winner < 0 else self._learn(Found(winner, rows))
+
+    def _search_template(self, chip: int, goal: Goal, bounds: Floats, incumbent: float) -> tuple[float, Ints | None]:
+        """The template's best value below the incumbent and its rows; (incumbent, None) where there is none."""
+        p = self.priced[goal.template]
+        if len(p.prepared.table) < WORTH_IT:
+            # The table holds fronts already, so the search itself has all the filtering that is worth it.
+            value, rows, *_ = search(
+                p.prepared.table, p.prepared.starts, p.cost(chip), p.limits(chip), goal, incumbent, *NO_ARCHIVE, 0
+            )
+            return float(value), rows if value < incumbent else None
+        one = replace(
+            p.prepared, cost=p.cost(chip), limits=p.limits(chip),
+            root_energy=float(bounds[0]), root_cycles=float(bounds[1]),
+        )  # fmt: skip
+        outcome = run_scalar(
+            [one], goal.objective, energy_limit=goal.energy_limit, cycle_limit=goal.cycle_limit, incumbent=incumbent
+        )
+        return outcome.value, outcome.rows
+
+    def _template_floors(self, chip: int) -> Floats:
+        """Per template a lower bound of its best value on a chip, from what was found on other chips."""
+        r = self.relation
+        weights = weights_of(
+            chip, r.prices, r.paces, r.sizes, np.array(self.floor_at, np.int64), self.objective != "latency"
+        )
+        usable = np.flatnonzero(weights)
+        if not len(usable):
+            return np.zeros(len(self.priced))
+        scaled = np.array([self.floors[n] * weights[n] for n in usable])
+        # A little less, for rounding: a floor must never exceed the value it stands for.
+        lowest: Floats = scaled.max(axis=0) * (1 - PROVEN)
+        return lowest
 
     def _learn(self, found: Found) -> int:
         """What a new mapping costs on every chip; the best known per chip is kept."""

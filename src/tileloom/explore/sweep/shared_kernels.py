@@ -128,3 +128,25 @@ def certified(chip, prices, paces, sizes, solved, count, optima, priced):
                             share = min(share, prices[chip, i] / total)
                     best = max(best, share * (wa * optima[a] + wb * optima[b]))
     return best
+
+
+@njit(cache=True, nogil=True)
+def weights_of(chip, prices, paces, sizes, solved, priced):
+    """float64[solved]: the largest weight of each chip alone in the bound of `certified`; 0 where it says nothing."""
+    found = np.zeros(solved.shape[0])
+    for n in range(solved.shape[0]):
+        j = solved[n]
+        usable = True
+        for k in range(paces.shape[1]):
+            usable = usable and paces[j, k] <= paces[chip, k]
+        for k in range(sizes.shape[1]):
+            usable = usable and sizes[j, k] >= sizes[chip, k]
+        if usable:
+            weight = 1.0
+            if priced:
+                weight = np.inf
+                for k in range(prices.shape[1]):
+                    if prices[j, k] > 0.0 and prices[chip, k] < weight * prices[j, k]:
+                        weight = prices[chip, k] / prices[j, k]
+            found[n] = 0.0 if weight == np.inf else weight
+    return found
