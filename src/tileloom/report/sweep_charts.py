@@ -153,7 +153,7 @@ def sensitivities(data: SweepData) -> dict[str, Any]:
                 "share:Q",
                 scale=alt.Scale(type="log" if wide else "linear", zero=False),
                 title="of the reference",
-                axis=alt.Axis(format=".2~g", tickCount=5),
+                axis=alt.Axis(format=".3~g", tickCount=5),
             ),
             color=alt.Color(
                 "metric:N",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -45,8 +46,9 @@ def render_sweep(data: SweepData) -> str:
     )
 
 
+@lru_cache(maxsize=1)
 def _library() -> str:
-    """vega-embed with all it needs, as one script without a browser or a network."""
+    """vega-embed with all it needs, as one script without a browser or a network; the same for every page."""
     try:
         import vl_convert
     except ImportError as error:

@@ -14,7 +14,7 @@ from math import nan
 import numpy as np
 import numpy.typing as npt
 
-from tileloom.architecture.model import Architecture
+from tileloom.architecture.model import Architecture, Compute, Fanout
 from tileloom.core.errors import UnsupportedError
 from tileloom.cost.counts import count
 from tileloom.cost.models.loopnest import compute_unit
@@ -106,13 +106,16 @@ class MappedPlan:
         for rows in batches.values():
             own = [chips[r] for r in rows]
             found = [(self.answers(problem, own), n) for problem, n in self.workload(chosen[rows[0]])]
+            workload = self.workload(chosen[rows[0]])
+            macs = sum(p.macs * n for p, n in workload)
+            # Chips of one structure have the same fanouts.
+            copies = [own[0].instances(n) for n in own[0].nodes]
             for k, row in enumerate(rows):
                 status[row] = _worst([answers.status[k] for answers, _ in found])
                 if status[row] != "infeasible":
                     energy = sum(float(a.energy_pj[k]) * n for a, n in found)
                     cycles = sum(float(a.cycles[k]) * n for a, n in found)
-                    macs = sum(p.macs * n for p, n in self.workload(chosen[row]))
-                    metrics[row] = metrics_of(own[k], energy, cycles, macs)
+                    metrics[row] = metrics_of(own[k], energy, cycles, macs, copies)
         low, high = limits_of(self.study)
         fine = np.array([s != "infeasible" for s in status], bool)
         valid = fine & ((metrics >= low) & (metrics <= high)).all(axis=1)
@@ -164,12 +167,20 @@ def _together(problem: Problem, chips: Sequence[Architecture], study: Study) -> 
     return Answers(energy, cycles, ["infeasible" if t is None else "optimal" for t in trees])
 
 
-def metrics_of(chip: Architecture, energy_pj: float, cycles: float, macs: int) -> tuple[float, ...]:
-    """In the order of METRICS. Power is the mean over the run: energy / cycles * clock."""
-    peak = sum(c.ops_per_cycle * chip.instances(c) for c in chip.computes[-1:])
+def metrics_of(
+    chip: Architecture, energy_pj: float, cycles: float, macs: int, instances: Sequence[int] | None = None
+) -> tuple[float, ...]:
+    """In the order of METRICS. Power is the mean over the run: energy / cycles * clock.
+
+    instances   copies of every node, where they are known
+    """
+    copies = instances or [chip.instances(n) for n in chip.nodes]
+    area = sum(n.area_mm2 * i for n, i in zip(chip.nodes, copies) if not isinstance(n, Fanout))
+    units = [(n, i) for n, i in zip(chip.nodes, copies) if isinstance(n, Compute)]
+    peak = units[-1][0].ops_per_cycle * units[-1][1]
     power_mw = energy_pj / cycles * chip.frequency_hz * 1e-9 if cycles else 0.0
     used = macs / (cycles * peak) if cycles and peak else 0.0
-    return cycles, energy_pj, chip.area_mm2, power_mw, energy_pj * cycles, used
+    return cycles, energy_pj, area, power_mw, energy_pj * cycles, used
 
 
 def _worst(status: Sequence[str]) -> str:

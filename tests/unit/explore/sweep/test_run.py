@@ -49,11 +49,11 @@ def command(tmp_path: Path, text: str, *flags: str) -> list[str]:
 
 
 def test_a_process_killed_again_and_again_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    text = BULK + "chunk: 2\n"
+    text = BULK + "chunk: 4\n"
     whole = parts_of_an_undisturbed_run(tmp_path, text)
     out = tmp_path / "out"
     seen: dict[str, int] = {}
-    for stop_at in (5, 40, 90):
+    for stop_at in (4, 25, 55):
         running = subprocess.Popen(
             command(tmp_path, text, "--resume"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -66,10 +66,10 @@ def test_a_process_killed_again_and_again_loses_nothing_and_repeats_nothing(tmp_
         assert {name: now[name] for name in seen} == seen, "a part was lost or written again"
         seen = now
     result = run_sweep(parse_study(text, tmp_path), out, resume=True)
-    assert result.known == 2 * len(seen)
+    assert result.known == 4 * len(seen)
     assert parts(out) == whole
     starts = sorted(part.start for _, part in listed(out))
-    assert starts == list(range(0, result.study.space.size, 2))
+    assert starts == list(range(0, result.study.space.size, 4))
     assert not list((out / "parts").glob(".*"))
 
 
