@@ -18,7 +18,6 @@ from tileloom.architecture.notation.maestro import UNLIMITED
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.cost.models.maestro.engine import TENSORS
 from tileloom.cost.models.maestro.evaluate import evaluate_layer
-from tileloom.cost.models.maestro.refusal import RefusedError
 from tileloom.cost.models.maestro.technology import Technology
 from tileloom.explore.sweep import kernels, scalar
 from tileloom.explore.sweep.chunk import ChunkResult, Counts, Front, Rows
@@ -26,10 +25,11 @@ from tileloom.explore.sweep.machine import FIELDS, MachinePrices, MemoryPrice, h
 from tileloom.explore.sweep.schema import METRICS
 from tileloom.explore.sweep.space import Space
 from tileloom.explore.sweep.study import Study
-from tileloom.explore.sweep.traffic import Traffic, traffic_of, with_dataflow
+from tileloom.explore.sweep.traffic import Traffic, refused_traffic, traffic_of, with_dataflow
 from tileloom.explore.sweep.values import Value
 from tileloom.mapping.notation.maestro import DirectiveLayer
 from tileloom.mapping.notation.maestro_problem import layer_of
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 
 TIMING = ("simd_lanes", "noc_elements_per_cycle", "noc_latency_cycles", "offchip_elements_per_cycle")
 DEFAULTS = {
@@ -112,7 +112,10 @@ class BulkPlan:
         )
         key = (name, num_pes, sizes)
         if key not in self.traffics:
-            self.traffics[key] = traffic_of(self._mapped(name, dict(sizes), num_pes), num_pes)
+            try:
+                self.traffics[key] = traffic_of(self._mapped(name, dict(sizes), num_pes), num_pes)
+            except UnsupportedError as error:
+                self.traffics[key] = refused_traffic(str(error))
         technology = str(values.get("technology", given.technology))
         return Structure(self.traffics[key], num_pes, prices_of(technology, given.prices, self.study.folder))
 
@@ -358,7 +361,7 @@ def single_design(plan: BulkPlan, index: int) -> Design:
             l1 += count * sum(top.down_read[t] + top.down_write[t] for t in TENSORS)
             l2 += count * sum(top.up_read[t] + top.up_write[t] for t in TENSORS)
             l1_need, l2_need = max(l1_need, found.l1_bytes), max(l2_need, found.l2_bytes)
-    except RefusedError as error:
+    except (RefusedError, UnsupportedError) as error:
         return Design(chosen, (float("nan"),) * len(METRICS), False, False, str(error))
     small, large = (
         structure.prices.buffer(k, int(values[f"l{k}_bytes"]) or n) for k, n in ((1, l1_need), (2, l2_need))

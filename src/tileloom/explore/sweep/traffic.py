@@ -18,10 +18,10 @@ from tileloom.architecture.notation.maestro import MaestroHardware
 from tileloom.core.errors import UnsupportedError
 from tileloom.cost.models.maestro.engine import TENSORS, Step
 from tileloom.cost.models.maestro.evaluate import evaluate_layer
-from tileloom.cost.models.maestro.refusal import RefusedError
 from tileloom.explore.sweep.values import Value
 from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer
 from tileloom.mapping.notation.maestro_reader import parse_dataflow
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 from tileloom.mapping.notation.maestro_templates import TEMPLATES, apply_template
 
 Ints = npt.NDArray[np.int64]
@@ -95,10 +95,7 @@ def traffic_of(layers: Sequence[tuple[DirectiveLayer, int]], num_pes: int) -> Tr
             l2 += weight * sum(top.up_read[t] + top.up_write[t] for t in TENSORS)
             l1_bytes, l2_bytes = max(l1_bytes, found.l1_bytes), max(l2_bytes, found.l2_bytes)
     except (RefusedError, UnsupportedError) as error:
-        empty = np.zeros(0, np.int64)
-        return Traffic(
-            np.zeros(1, np.int64), empty, empty, empty.reshape(0, 7), empty.reshape(0, 3), refused=str(error)
-        )
+        return refused_traffic(str(error))
     return Traffic(
         nodes=np.array(recorder.nodes, np.int64),
         inner=np.array(recorder.inner, np.int64),
@@ -111,6 +108,12 @@ def traffic_of(layers: Sequence[tuple[DirectiveLayer, int]], num_pes: int) -> Tr
         l1_bytes=l1_bytes,
         l2_bytes=l2_bytes,
     )
+
+
+def refused_traffic(reason: str) -> Traffic:
+    """Of a workload that the dataflow or the model does not take."""
+    empty = np.zeros(0, np.int64)
+    return Traffic(np.zeros(1, np.int64), empty, empty, empty.reshape(0, 7), empty.reshape(0, 3), refused=reason)
 
 
 Row = tuple[int, int, int, int, int, int, int]

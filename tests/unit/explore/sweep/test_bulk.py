@@ -122,3 +122,16 @@ def test_the_front_equals_its_definition_and_pymoos() -> None:
         theirs = NonDominatedSorting().do(values, only_non_dominated_front=True)
         # pymoo keeps equal points; ours keeps the first of them.
         assert {tuple(values[i]) for i in mine} == {tuple(values[i]) for i in theirs}
+
+
+def test_dataflows_that_do_not_take_the_layer_are_counted_as_refused() -> None:
+    text = BULK.replace("[kcp_ws, xp_ws]", "[kcp_ws, nmk]") + "keep: all\n"
+    made = BulkPlan(parse_study(text))
+    found = made.chunk(0, made.space.size)
+    half = made.space.size // 2
+    assert found.counts.refused == half
+    assert found.counts.searched == found.counts.evaluated + found.counts.refused == made.space.size
+    assert np.isnan(found.rows.metrics[half:]).all()
+    refused = single_design(made, made.space.size - 1)
+    assert not refused.valid
+    assert "template" in refused.reason
