@@ -27,7 +27,9 @@ from tileloom.explore.sweep.values import Value
 if TYPE_CHECKING:
     import polars as pl
 
-CHUNK = {"bulk": 4_000_000, "mapped": 200}
+CHUNK = {"bulk": 4_000_000, "mapped": 1000}
+ALONE_CHUNK = 50
+"""Designs per part where every design is mapped by itself."""
 KEPT_CHUNK = 500_000
 """Designs per part where every valid design is stored, not only the front."""
 
@@ -155,10 +157,12 @@ def _kind(space: Space, name: str) -> Any:
 
 def chunks(study: Study, size: int) -> Iterator[tuple[int, int]]:
     """(start, stop) of every chunk of the space."""
-    step = study.given.chunk or (
-        CHUNK[study.given.engine]
-        if study.given.engine == "mapped" or (study.given.keep or "front") == "front"
-        else KEPT_CHUNK
-    )
+    given = study.given
+    step = CHUNK[given.engine]
+    if given.engine == "mapped" and (given.mapper, given.model) != ("optimal", "loopnest"):
+        step = ALONE_CHUNK
+    elif given.engine == "bulk" and given.keep not in (None, "front"):
+        step = KEPT_CHUNK
+    step = given.chunk or step
     for start in range(0, size, step):
         yield start, min(start + step, size)
