@@ -10,13 +10,6 @@ from typing import Any
 import tileloom
 from tileloom.core.errors import InputError, did_you_mean
 
-FORMATS = (
-    ("onnx", "network: .onnx file; shapes are inferred, weights never read (extra 'onnx')"),
-    ("yaml", "network or problem, architecture, mapping: Tileloom's own files"),
-    ("einsum", "network or problem: text as 'O[m, n] += A[m, k] * B[k, n]' with sizes"),
-    ("accelforge", "architecture, workload and mapping files of AccelForge, templates included (extra 'accelforge')"),
-)
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -58,7 +51,11 @@ def entries(kind: str) -> list[tuple[str, str]]:
         from tileloom.search.registry import MAPPERS
 
         return MAPPERS.summaries()
-    return list(FORMATS)
+    from tileloom.explore.formats import FORMATS, OBJECTS
+    from tileloom.mapping.notation.registry import NOTATIONS
+
+    listed = [*FORMATS.summaries(), *OBJECTS]
+    return [*listed, *((name, about) for name, about in NOTATIONS.summaries() if name not in dict(listed))]
 
 
 def entry(kind: str, name: str) -> Entry:

@@ -24,12 +24,17 @@ from tileloom.core.errors import InputError
 Plain: TypeAlias = "dict[str, Plain] | list[Plain] | str | int | float | bool | None"
 Place: TypeAlias = "tuple[str | int, ...]"
 
-MAX_BYTES = 10_000_000
-MAX_VALUES = 1_000_000
+MAX_BYTES = 2_000_000
+MAX_VALUES = 200_000
 """Values after aliases are expanded; a file of nested aliases can stand for billions."""
 MAX_DEPTH = 64
+MAX_OPEN = 1000
+"""Brackets open at once anywhere in the text, strings included: counted before the parser, which is slow with them."""
+MAX_SEPARATORS = 100_000
+"""Commas and line ends: about as many values take the parser some seconds."""
 
 _BARE = re.compile(r"[A-Za-z_][\w .,;/()+*=%-]*")
+_BRACKETS = re.compile(r"[\[\]{}]")
 _PREFIX = "tag:yaml.org,2002:"
 _FLOATS = {".inf": inf, "+.inf": inf, "-.inf": -inf, ".nan": nan}
 
@@ -87,8 +92,7 @@ def parse_yaml(text: str, *, file: str = "<text>", last_key_wins: bool = False) 
     >>> parse_yaml("a: [1, 2.5]").data
     {'a': [1, 2.5]}
     """
-    if len(text) > MAX_BYTES:
-        raise InputError(f"{file}: larger than {MAX_BYTES} characters", file=file)
+    refuse_costly(text, file)
     try:
         root = YAML(typ="rt", pure=True).compose(text)
     except MarkedYAMLError as error:
@@ -103,6 +107,23 @@ def parse_yaml(text: str, *, file: str = "<text>", last_key_wins: bool = False) 
     reader = _Reader(file, last_key_wins)
     data: Plain = None if root is None else reader.value(root, ())
     return Document(data, file, reader.lines or {(): 1})
+
+
+def refuse_costly(text: str, file: str) -> None:
+    """Raises InputError for text that a YAML parser would take long for: too large, too many values, too deep."""
+    if len(text) > MAX_BYTES:
+        raise InputError(f"{file}: larger than {MAX_BYTES} characters", file=file)
+    separators = text.count(",") + text.count("\n")
+    if separators > MAX_SEPARATORS:
+        raise InputError(
+            f"{file}: {separators} commas and line ends; at most {MAX_SEPARATORS} are read. Split the file", file=file
+        )
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        depth += 1 if found[0] in "[{" else -1
+        if depth > MAX_OPEN:
+            line = text.count("\n", 0, found.start()) + 1
+            raise InputError(f"{file}:{line}: nested more than {MAX_OPEN} brackets deep", file=file)
 
 
 def dump_yaml(data: object) -> str:

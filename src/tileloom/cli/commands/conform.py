@@ -14,7 +14,8 @@ def command(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="Whose rows: accelforge, defines, dmazerunner, maestro, neurospector, zigzag."
+            metavar="MODEL",
+            help="Whose rows: accelforge, codesign, defines, dmazerunner, fused, maestro, neurospector, union, zigzag.",
         ),
     ],
     reference: Annotated[Path, typer.Option("--reference", metavar="DIR", help="Directory of reference rows.")],

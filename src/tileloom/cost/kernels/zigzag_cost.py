@@ -24,7 +24,7 @@ from tileloom.cost.kernels.zigzag_program import (
 )
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def merge(program, o, dims, n, cut, merged):
     """Loops just above a cut that do not move the operand go below it."""
     top = program.levels[o]
@@ -36,7 +36,7 @@ def merge(program, o, dims, n, cut, merged):
     merged[o, top - 1] = n
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def halo_extent(program, o, h, first, second):
     """Elements along a halo for (fractional) loop products; see flow.halo_extent."""
     a, b, cap = program.halo[o, h, 2], program.halo[o, h, 3], program.halo[o, h, 4]
@@ -46,7 +46,7 @@ def halo_extent(program, o, h, first, second):
     return float(int(first * second - max(0.0, second - a) * (first - b)))
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def grow(program, o, dim, size, product, extents):
     """How many times more elements one more loop touches; `product` and `extents` are carried from loop to loop."""
     kind = program.kind[o, dim]
@@ -64,7 +64,7 @@ def grow(program, o, dim, size, product, extents):
     return more
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def elements_held(program, o, variant, dims, sizes, merged, out, product, extents):
     """out[lv]: elements in one instance of data level lv, with exact (0) or whole (1) unrollings."""
     product[:] = 1.0
@@ -83,14 +83,14 @@ def elements_held(program, o, variant, dims, sizes, merged, out, product, extent
         start = merged[o, lv - 1]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def is_partial(program, variant, last_sum, merged, lv):
     """Whether data level lv of the output holds partial sums; `last_sum` is the place after the last reducing loop."""
     below = merged[0, lv - 1] if lv else 0
     return last_sum > below or program.sums_above[variant, 0, lv + 1] == 1
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def last_reduction(program, dims, n):
     for i in range(n - 1, -1, -1):
         if program.kind[0, dims[i]] == IRRELEVANT:
@@ -98,7 +98,7 @@ def last_reduction(program, dims, n):
     return 0
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def cycles_below(program, o, dims, sizes, merged, out):
     """out[lv]: cycles between two changes of what data level lv holds."""
     out[0] = 1
@@ -114,7 +114,7 @@ def cycles_below(program, o, dims, sizes, merged, out):
         out[lv], start = product, merged[o, lv - 1]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def accesses(program, o, m, way, amount, width, count):
     """Accesses of the full width in one direction."""
     if amount == 0 or width == 0 or program.wide[o, m, way] == 0:
@@ -128,7 +128,7 @@ def accesses(program, o, m, way, amount, width, count):
     return float(math.floor(words)) if program.flags[WHOLE_ACCESSES] else words
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def operand_energy(program, o, held, cycles, total, last_sum, merged, start):
     """`start` plus the energy of all levels of an operand, level by level."""
     energy = start
@@ -154,7 +154,7 @@ def operand_energy(program, o, held, cycles, total, last_sum, merged, start):
     return energy
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def energy_of(program, dims, sizes, n, cut, work):
     """Energy in pJ. Leaves the merged cuts, cycles and exact contents in `work` for `cycles_of`."""
     total = 1
@@ -170,7 +170,7 @@ def energy_of(program, dims, sizes, n, cut, work):
     return energy + program.mac_pj
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def outermost(program, o, kind, dims, sizes, merged, lv):
     """Product of the outermost consecutive loops of one kind at data level lv."""
     if lv == 0:
@@ -183,7 +183,7 @@ def outermost(program, o, kind, dims, sizes, merged, lv):
     return found
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def buffer_flags(program, dims, sizes, last_sum, work):
     """work.buffered[o, lv]: whether two tiles fit at data level lv."""
     work.share[:] = 0.0
@@ -204,7 +204,7 @@ def buffer_flags(program, dims, sizes, last_sum, work):
                 work.share[program.memory[o, lv - 1]] = taken + work.own[o, lv]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def movements(program, dims, sizes, n, total, last_sum, work):
     """work.real, allowed, period and count of every movement, with whole unrollings."""
     for o in range(program.operands):
@@ -231,7 +231,7 @@ def movements(program, dims, sizes, n, total, last_sum, work):
                 work.count[o, m, way] = total // period
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def window_union(count, period, allowed, free, inside):
     """Cycles of the longest period in no window; periods ascend and divide one another (latency._free)."""
     free[0] = 1
@@ -251,7 +251,7 @@ def window_union(count, period, allowed, free, inside):
     return free[count]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def port_stall(program, p, work):
     """Stall of a port, negative where it has slack."""
     late, spare, windows, count, full, only = 0, 0, 0, 0, 0, 0
@@ -284,7 +284,7 @@ def port_stall(program, p, work):
     return late + max(0, spare + windows - full)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def spread_loads(program, computing, last_sum, work):
     """3.9: what is left of transfers that happen once after the port's spare time; in work.left."""
     for p in range(program.ports):
@@ -319,7 +319,7 @@ def spread_loads(program, computing, last_sum, work):
     return done
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def first_loads(program, work):
     """Cycles until the first tiles of the inputs are where the computation needs them."""
     work.parts[:] = 0.0
@@ -342,7 +342,7 @@ def first_loads(program, work):
     return min(a[2] + max(b[2] + b[1] + b[0], a[1] + a[0]), b[2] + max(a[2] + a[1] + a[0], b[1] + b[0]))
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def last_stores(program, work):
     """Cycles after the computation until the output is at the top."""
     total, link = 0.0, 0.0
@@ -354,7 +354,7 @@ def last_stores(program, work):
     return total
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def cycles_of(program, dims, sizes, n, work):
     """Cycles with loading and storing, of the order that `energy_of` has just seen; parts in work.latency."""
     total = 1

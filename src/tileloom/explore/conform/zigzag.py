@@ -77,7 +77,8 @@ def _rows(folder: Path) -> Iterator[Row]:
         if isinstance(data, dict) and isinstance(data.get("layers"), list) and "run" in data:
             for layer in data["layers"]:
                 yield Row(f"{path.stem}/{layer.get('layer', '?')}", data["run"], layer)
-            yield Row(f"{path.stem}/total", data["run"], {})
+            if "energy_pJ" in data["run"]:
+                yield Row(f"{path.stem}/total", data["run"], {})
 
 
 class _Work:

@@ -15,7 +15,7 @@ from tileloom.report import quantities as q
 from tileloom.report.depth_first.heat import heat_maps, megacycles, millijoule
 from tileloom.report.depth_first.plots import CYCLE_PARTS, ENERGY_PARTS, access_bars, part_bars, top_memories, trade_off
 from tileloom.report.markup import Child, Safe, el, join
-from tileloom.report.palette import scheme_variables
+from tileloom.report.palette import scheme_rules
 
 Data = Mapping[str, Any]
 FORMAT = "tileloom depth-first run 1"
@@ -46,7 +46,7 @@ def render(data: Data) -> str:
     search = data["search"] or {"front": [], "best": {}}
     return Template(_template("depth_first.html")).substitute(
         title=el("title", f"{data['network']} on {data['architecture']}, depth first – Tileloom"),
-        variables=scheme_variables(len(data["memories"])),
+        variables=scheme_rules(len(data["memories"])),
         style=_template("depth_first.css"),
         heading=_heading(data),
         warnings=_warnings(data),

@@ -17,13 +17,13 @@ from tileloom.search.zigzag.orders import footprint
 SLACK = 1e-12
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def below(a, b, guard):
     """Whether packed content a is contained in b: no field of b - a borrows."""
     return ((b | guard) - a) & guard == guard
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def content_elements(program, o, m, variant, values, work):
     """Elements in one instance of memory m of operand o when `values[d]` iterations of every dimension lie in time."""
     work.product[:] = 1.0
@@ -39,7 +39,7 @@ def content_elements(program, o, m, variant, values, work):
     return np.rint(total)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def content_footprint(program, o, m, values, work):
     """Elements as the allocation counts them."""
     work.trial[:] = 1.0
@@ -51,7 +51,7 @@ def content_footprint(program, o, m, values, work):
     return footprint(program, o, work.trial)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def cut_energy(program, o, m, held, count, partial):
     """Energy of all movements across the cut above memory m of operand o."""
     bits = program.partial_bits[o] if partial else program.bits[o]
@@ -68,7 +68,7 @@ def cut_energy(program, o, m, held, count, partial):
     return energy
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def inner_energy(program, o, count, sums):
     """Energy of what goes between the lowest memory and the MACs."""
     partial = o == 0 and (sums or program.sums_above[0, 0, 1] == 1)
@@ -82,7 +82,7 @@ def inner_energy(program, o, count, sums):
     return energy
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def price_cuts(program, values, cycles, done, cut_o, cut_m, work, price, foot):
     """price[b, c]: energy of cut b with content c, infinite where it does not fit; foot[b, c]: elements allocated."""
     total = cycles[len(cycles) - 1]
@@ -105,7 +105,7 @@ def price_cuts(program, values, cycles, done, cut_o, cut_m, work, price, foot):
             price[b, c] = cut_energy(program, o, m, held, total // cycles[c], partial)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def fits(program, place, chosen, foot, full_foot, done, sums):
     """Whether the memories can hold what is chosen; operands that are not yet chosen take no room.
 
@@ -131,7 +131,7 @@ def fits(program, place, chosen, foot, full_foot, done, sums):
     return True
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def comparable(b, c, cut_o, cut_m, ring, packed, guard, chosen):
     """Whether content c at cut b can be in one order with the chosen contents; inner rings lie below outer ones."""
     for other in range(len(chosen)):
@@ -147,7 +147,7 @@ def comparable(b, c, cut_o, cut_m, ring, packed, guard, chosen):
     return True
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def branch(
     program,
     cut_o,

@@ -18,7 +18,7 @@ TIE = 1e-12
 """Relative difference below which energies that are sums in different orders count as equal (corrected mode)."""
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def footprint(program, o, product):
     """Elements of an operand for loop products per dimension."""
     whole = program.flags[WHOLE_FOOTPRINTS]
@@ -34,7 +34,7 @@ def footprint(program, o, product):
     return elements
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def start_products(program, products):
     """products[o, d]: loop products below the lowest memory (spatial loops only)."""
     products[:] = 1.0
@@ -43,7 +43,7 @@ def start_products(program, products):
             products[o, program.loop_dim[o, 0, i]] *= program.loop_size[0, o, 0, i]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def slices(program, k, j, dims, sizes, n, start, last_sum, work):
     """Footprints in bits of memory k's j-th operand with 0, 1, ... more loops, until one is too large; how many fit.
 
@@ -76,7 +76,7 @@ def slices(program, k, j, dims, sizes, n, start, last_sum, work):
     return found
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def choose(program, k, held, even, work):
     """The combination that fits together and is fetched least, the latest of equal ones. False when none fits."""
     counts, first, foot, reuse = work.fitting, work.first, work.foot, work.reuse
@@ -107,7 +107,7 @@ def choose(program, k, held, even, work):
             return found
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def allocate(program, dims, sizes, n, even, work):
     """Cuts of an order by LOMA's rule, bottom-up. False when it does not fit."""
     products, counts, first, starts, chosen = work.products, work.fitting, work.first, work.starts, work.chosen
@@ -141,7 +141,7 @@ def allocate(program, dims, sizes, n, even, work):
     return True
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def better(objective, faithful, ties_by_cycles, energy, cycles, best_energy, best_cycles):
     """Whether a candidate replaces the best one under the rules of the originals, or of the corrected mode."""
     if faithful:
@@ -158,7 +158,7 @@ def better(objective, faithful, ties_by_cycles, energy, cycles, best_energy, bes
     return energy * cycles < best_energy * best_cycles * slack
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def search_orders(
     program, rank, dim, size, objective, faithful, ties_by_cycles, even, work, out_dims, out_sizes, out_cut
 ):

@@ -7,7 +7,7 @@ from math import ceil
 
 from tileloom.cost.models.zigzag.layer import Unroll, ZigzagLayer
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
-from tileloom.search.zigzag.loma import DEFAULT_LIMIT, Found, Objective, VersionName, best_mapping
+from tileloom.search.zigzag.loma import DEFAULT_LIMIT, Found, Objective, VersionName, best_mapping, objective_of
 
 Wish = tuple[tuple[str, tuple[Unroll, ...]], ...]
 CANDIDATES = 6
@@ -80,14 +80,7 @@ def best_unrolling(
     for wish in unrollings(layer, machine, most) or [()]:
         tried = layer.with_spatial(wish)
         found = best_mapping(tried, machine, lpf_limit, objective, version=version, faithful=faithful)
-        if best is None or _value(found, objective) < _value(best[1], objective):
+        if best is None or objective_of(found.cost, objective) < objective_of(best[1].cost, objective):
             best = (tried, found)
     assert best is not None
     return best
-
-
-def _value(found: Found, objective: Objective) -> float:
-    if found.cost is None:
-        return float("inf")
-    values = {"energy": found.cost.energy_pj, "latency": float(found.cost.cycles), "edp": found.cost.edp}
-    return values[objective]

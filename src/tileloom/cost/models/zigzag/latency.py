@@ -186,7 +186,9 @@ def loading(traffic: Traffic, version: Version, computing: int) -> tuple[float, 
             else:
                 half = cycles if version.half_shared_overwrites else half + cycles
         parts.append((alone, half, both))
-    return _together(parts, version), _offloading(traffic, version, once)
+    first, last = _together(parts, version), _offloading(traffic, version, once)
+    # Only transfers that hide in spare time take parts of cycles.
+    return (first, last) if version.loads_in_spare_time else (int(first), int(last))
 
 
 def _together(parts: list[tuple[float, float, float]], version: Version) -> float:
