@@ -231,10 +231,19 @@ def _reach(name: str, node: GraphNode, feed: Feed, own: str, pad: int, from_outs
     return Reach(own, None, own, 1, 1, 1, renamed.get(own, own), pad)
 
 
+USUAL_NAMES = {"IX": "OX", "IY": "OY", "C": "K"}
+"""The producer's dimension behind an operand's, in files that do not say it (ZigZag's own workloads)."""
+
+
 def _plain_node(node: ZigzagNode) -> GraphNode:
     renamed = dict(node.renamed)
-    feeds = tuple(Feed(op, ids[0], renamed.get(op, ())) for op, ids in node.sources if ids)
-    return GraphNode(node.number, node.layer, feeds)
+    feeds = []
+    for name, ids in node.sources:
+        if ids:
+            axes = node.layer.operand(name).axes
+            usual = tuple((a, USUAL_NAMES.get(a, a)) for a in axes if a != "B")
+            feeds.append(Feed(name, ids[0], renamed.get(name) or usual))
+    return GraphNode(node.number, node.layer, tuple(feeds))
 
 
 def _faults(network: ZigzagNetwork) -> Iterator[str]:

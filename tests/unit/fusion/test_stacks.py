@@ -133,3 +133,10 @@ def test_several_outputs_are_refused() -> None:
 
 def test_single_layer_cuts() -> None:
     assert choose_cuts(prepare(CHAIN, machine()), "single") == (0, 1, 2)
+
+
+def test_files_that_do_not_name_the_producers_dimensions_get_the_usual_ones() -> None:
+    bare = replace(CHAIN, nodes=tuple(replace(n, renamed=()) for n in CHAIN.nodes))
+    # Batches are counted by neither.
+    named = {n.id: [dict(f.renamed) for f in n.feeds] for n in read_graph(CHAIN).nodes}
+    assert {n.id: [dict(f.renamed) for f in n.feeds] for n in read_graph(bare).nodes} == named
