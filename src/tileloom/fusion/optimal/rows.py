@@ -1,0 +1,432 @@
+"""One kind of problem in a graph: what each choice of its shared tensors' places and loops costs.
+
+A key says for one shared tensor which memory backs it and which loops stand above it; a `Group` is one key per shared
+tensor. Bounds of all groups come first, cheaply; the exact Pareto rows of a group are computed when they are asked for.
+Problems of equal kind (equal but for names) share all of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate, product
+from math import inf
+
+import numpy as np
+
+from tileloom.architecture.model import Architecture
+from tileloom.fusion.optimal.compiled import PERSISTENT, FusedArrays, Terms, compile_fused
+from tileloom.fusion.optimal.kernels import class_bounds, exact_rows, pareto_in_groups
+from tileloom.fusion.optimal.orders import Loops, sequences
+from tileloom.fusion.optimal.space import Sharing, fused_templates, setting_for
+from tileloom.search.optimal.arrays import Floats, Ints
+from tileloom.search.optimal.columns import rank_groups
+from tileloom.search.optimal.compile import Layout
+from tileloom.search.optimal.kernels import EDP, LATENCY
+from tileloom.search.optimal.space import Setting, required_use
+from tileloom.workload.problem import Problem
+
+Key = tuple[int, tuple[tuple[int, int], ...]]
+"""(1 + index into Kind.backing, (axis of the tensor, trips) of the loops above its outermost hold)."""
+
+OUTSIDE: Key = (0, ())
+"""In the outermost memory."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """max_loops    shared loops of one problem;  loops_per_dim: of one dim of it"""
+
+    max_loops: int = 1_000_000
+    loops_per_dim: int = 1
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A problem as the search sees it.
+
+    chips       by set of tensor positions inside;  shared, persistent: positions;  axes: per position its tileable axes
+    tile_bits   per position, bits of its tile below loops (axis, trips), by memory name: `FusedGraph.tile_bits`
+    tracked     memories whose space is shared between problems: (name, bits);  backing: names of possible backings
+    """
+
+    problem: Problem
+    chips: Mapping[frozenset[int], Architecture]
+    shared: frozenset[int]
+    persistent: frozenset[int]
+    axes: tuple[frozenset[int], ...]
+    spans: tuple[object, ...]
+    tracked: tuple[tuple[str, int], ...]
+    roomy: tuple[str, ...]
+    backing: tuple[str, ...]
+    count: int
+    reversed_copies: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows of a group come from: a template, one class per group of dims, the order of its shared loops."""
+
+    template: int
+    classes: Ints
+    order: tuple[Loops, ...]
+    energy: float
+    cycles: float
+
+
+@dataclass
+class Front:
+    """Exact rows of a group. values: float64[rows, 2 + memories * (2 + loops)]: energy, cycles, then per memory what is
+    reserved for the whole run and at each level (number of shared loops above). limit: bound up to which it is complete."""
+
+    values: Floats
+    sources: list[tuple[Source | None, Ints]]
+    limit: float
+
+
+@dataclass
+class Group:
+    """keys per position (OUTSIDE for unshared ones); loops: trips of the shared loops, outermost first.
+
+    energy, cycles   what a row costs at least: `least_*` of the sources, or more once exact rows are known (`refresh`)
+    """
+
+    keys: tuple[Key, ...]
+    loops: tuple[int, ...]
+    sources: list[Source] = field(default_factory=list)
+    least_energy: float = inf
+    least_cycles: float = inf
+    energy: float = inf
+    cycles: float = inf
+    front: Front | None = None
+
+    def refresh(self, most: float, objective: int) -> None:
+        """Sets energy and cycles to what is known of rows that can be part of a schedule of at most `most`."""
+        self.energy, self.cycles = self.least_energy, self.least_cycles
+        if self.front is None:
+            return
+        values = self.front.values
+        if len(values) and (objective != EDP or self.front.limit >= most):
+            self.energy, self.cycles = float(values[:, 0].min()), float(values[:, 1].min())
+        elif self.front.limit >= most:
+            self.energy = self.cycles = inf
+
+
+class KindRows:
+    """All groups of a kind, bounded; `expand` lists those below a bound, `solve` computes a group's rows."""
+
+    def __init__(self, kind: Kind, objective: int, limits: Limits) -> None:
+        self.kind, self.objective, self.limits = kind, objective, limits
+        self.groups: dict[tuple[Key, ...], Group] = {}
+        self.settings: list[Setting] = []
+        self.templates: list[FusedArrays] = []
+        self.setting_of: list[int] = []
+        self.templates_listed = 0
+        self._sizes: dict[tuple[int, Key], int] = {}
+        self.bounds = np.empty((0, 2))
+        self.position = 0
+        if kind.problem.copy:
+            from tileloom.fusion.optimal.copies import add_copy_groups
+
+            add_copy_groups(self)
+        else:
+            self._compile()
+
+    # -- bounds
+
+    def _compile(self) -> None:
+        kind = self.kind
+        terms = Terms(
+            energy=self.objective != LATENCY,
+            time=self.objective == LATENCY or self.objective == EDP,
+            tracked=tuple(n for n, _ in kind.tracked),
+            roomy=kind.roomy,
+            loops_per_dim=self.limits.loops_per_dim,
+        )
+        bounds, classes, of = [], [], []
+        for inside, chip in kind.chips.items():
+            setting = setting_for(kind.problem, chip)
+            sharing = self._sharing(setting, inside)
+            layout = Layout(setting, rank_groups(setting))
+            lower = required_use(setting)
+            self.settings.append(setting)
+            for fused in fused_templates(setting, sharing):
+                self.templates_listed += 1
+                arrays = compile_fused(layout, fused, kind.shared, kind.persistent, lower, terms)
+                if arrays is None:
+                    continue
+                found = self._bound(arrays)
+                if found is None:
+                    continue
+                of.append(np.full(len(found[0]), len(self.templates), dtype=np.int64))
+                self.templates.append(arrays)
+                self.setting_of.append(len(self.settings) - 1)
+                bounds.append(found[0])
+                classes.append(found[1])
+        if not bounds:
+            return
+        values = np.vstack(bounds) * self.kind.count
+        key = values[:, 1] if self.objective == LATENCY else values[:, 0]
+        if self.objective == EDP:
+            key = values[:, 0] * values[:, 1]
+        order = np.argsort(key, kind="stable")
+        self.bounds = values[order]
+        offsets = np.cumsum([0, *(len(c) for c in classes)])
+        self._classes, self._offsets = classes, offsets
+        self._template = np.concatenate(of)[order]
+        self._row = order - offsets[self._template]
+        # What shares nothing on chip is always listed: it bounds the optimum from above.
+        own = np.array([arrays.fused.fused == 0 for arrays in self.templates])
+        for i in np.flatnonzero(own[self._template]):
+            self._done.add(int(i))
+            self._add(int(i))
+
+    def _sharing(self, setting: Setting, inside: frozenset[int]) -> Sharing:
+        kind = self.kind
+        loops = []
+        for position, tensor in enumerate(kind.problem.tensors):
+            loops.append(
+                frozenset(
+                    axis.terms[0][0]
+                    for a, axis in enumerate(tensor.axes)
+                    if a in kind.axes[position] and len(axis.terms) == 1
+                )
+            )
+        names = [m.name for m in setting.memories]
+        backing = frozenset(names.index(n) for n in kind.backing if n in names)
+        return Sharing(inside, kind.shared, kind.persistent, tuple(loops), backing)
+
+    def _bound(self, arrays: FusedArrays) -> tuple[Floats, Ints] | None:
+        counts = np.array([len(own) for own in arrays.loops], dtype=np.int64)
+        most = min(self.limits.max_loops, 1_000_000)
+        values, reserved, classes = class_bounds(
+            arrays.low, arrays.high, counts, arrays.groups, most, arrays.cost, arrays.limits, arrays.reserve,
+            self.objective, inf, inf, inf,
+        )  # fmt: skip
+        fits = np.ones(len(values), dtype=np.bool_)
+        for m, (_, bits) in enumerate(self.kind.tracked):
+            forms = [i for i, r in enumerate(arrays.reserved) if r.memory == m]
+            if forms:
+                fits &= reserved[:, forms].sum(axis=1) <= bits
+        return (values[fits], classes[fits]) if fits.any() else None
+
+    def least(self) -> tuple[float, float]:
+        """Least energy and least cycles of any group."""
+        if self.kind.problem.copy:
+            groups = list(self.groups.values())
+            return min(g.least_energy for g in groups), min(g.least_cycles for g in groups)
+        if not len(self.bounds):
+            return inf, inf
+        return float(self.bounds[:, 0].min()), float(self.bounds[:, 1].min())
+
+    # -- groups
+
+    def expand(self, value: float, rest: tuple[float, float]) -> None:
+        """Lists every group whose bound, with `rest` (energy, cycles) of the other problems, is at most `value`."""
+        if self.kind.problem.copy:
+            return
+        energy, cycles = self.bounds[:, 0] + rest[0], self.bounds[:, 1] + rest[1]
+        key = cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
+        # Sorted by this problem's own value: with an EDP the order may differ a little, so all are looked at.
+        for i in np.flatnonzero(key <= value):
+            if i in self._done:
+                continue
+            self._done.add(int(i))
+            self._add(int(i))
+
+    @property
+    def _done(self) -> set[int]:
+        if not hasattr(self, "_expanded"):
+            self._expanded: set[int] = set()
+        return self._expanded
+
+    def _add(self, i: int) -> None:
+        t = int(self._template[i])
+        arrays = self.templates[t]
+        classes = self._classes[t][self._row[i]]
+        energy, cycles = self.bounds[i]
+        blocks: list[list[tuple[int, int]]] = [[] for _ in range(arrays.fused.fused)]
+        for c in classes:
+            for block, dim, trips in arrays.loops[c]:
+                blocks[block].append((dim, trips))
+        halo = (-1, *arrays.fused.template.first_halo)[: arrays.fused.fused]
+        for order in sequences(
+            tuple(map(tuple, blocks)), halo, self.limits.loops_per_dim, self.limits.max_loops
+        ):
+            keys = self._keys(t, order)
+            room = self._room(keys)
+            if min(room, default=0) < 0:
+                continue
+            group = self.groups.get(keys)
+            if group is None:
+                group = self.groups[keys] = Group(keys, tuple(n for block in order for _, n in block))
+            group.sources.append(Source(t, classes, order, float(energy), float(cycles)))
+            group.least_energy = min(group.least_energy, float(energy))
+            group.least_cycles = min(group.least_cycles, float(cycles))
+
+    def _keys(self, t: int, order: tuple[Loops, ...]) -> tuple[Key, ...]:
+        arrays = self.templates[t]
+        found: list[Key] = []
+        for position in range(len(self.kind.problem.tensors)):
+            hold = arrays.fused.backing[position]
+            if position not in self.kind.shared or not hold:
+                found.append(OUTSIDE)
+                continue
+            axes = self._axis_of(t, position)
+            loops = tuple((axes[d], n) for block in order[:hold] for d, n in block)
+            memory = self.settings[self.setting_of[t]].memories[arrays.fused.template.holds[hold - 1][0]]
+            found.append((1 + self.kind.backing.index(memory.name), loops))
+        return tuple(found)
+
+    def _axis_of(self, t: int, position: int) -> dict[int, int]:
+        if not hasattr(self, "_axes"):
+            dims = {d: i for i, d in enumerate(self.settings[0].dims)}
+            self._axes: list[dict[int, int]] = [
+                {
+                    dims[axis.terms[0][0]]: a
+                    for a, axis in enumerate(tensor.axes)
+                    if len(axis.terms) == 1 and axis.terms[0][0] in dims
+                }
+                for tensor in self.kind.problem.tensors
+            ]
+        return self._axes[position]
+
+    def size(self, position: int, key: Key) -> int:
+        """Bits of the shared tensor's tile (0 in the outermost memory or an untracked one)."""
+        found = self._sizes.get((position, key))
+        if found is None:
+            found = self._sizes[position, key] = tile_bits(self.kind.spans[position], key)
+        return found
+
+    def memory(self, key: Key) -> int:
+        """Tracked memory (index) of a key, -1 for none."""
+        name = self.kind.backing[key[0] - 1]
+        tracked = [n for n, _ in self.kind.tracked]
+        return tracked.index(name) if key[0] and name in tracked else -1
+
+    def _room(self, keys: tuple[Key, ...]) -> list[int]:
+        room = [bits for _, bits in self.kind.tracked]
+        if not room:
+            return room
+        for position, key in enumerate(keys):
+            if key[0]:
+                m = self.memory(key)
+                if m >= 0:
+                    room[m] -= self.size(position, key)
+        return room
+
+    # -- exact rows
+
+    def best(self, keys: tuple[Key, ...]) -> tuple[float, float] | None:
+        """(energy, cycles) of a row of the group with the least value; None when it has no legal row."""
+        group = self.groups.get(keys)
+        if group is None:
+            return None
+        if self.kind.problem.copy:
+            return group.least_energy, group.least_cycles
+        room = np.array(self._room(keys), dtype=np.float64)
+        value, found = inf, None
+        for source in sorted(group.sources, key=lambda s: self.value(s.energy, s.cycles)):
+            if self.value(source.energy, source.cycles) >= value:
+                break
+            rows, _ = self._exact(source, room, value, (0.0, 0.0), best_only=True)
+            if len(rows):
+                found = float(rows[-1, 0]), float(rows[-1, 1])
+                value = self.value(*found)
+        return found
+
+    def value(self, energy: float, cycles: float) -> float:
+        return cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
+
+    def solve(self, group: Group, limit: float, rest: tuple[float, float]) -> Front:
+        """Exact Pareto rows of a group whose value, with `rest` of the other problems, is at most `limit`."""
+        if group.front is not None and group.front.limit >= limit:
+            return group.front
+        room = np.array(self._room(group.keys), dtype=np.float64)
+        memories, width = len(self.kind.tracked), 2 + len(group.loops)
+        blocks, origins = [np.empty((0, 2 + memories * width))], list[tuple[Source | None, Ints]]()
+        for source in group.sources:
+            if not self.within(source.energy + rest[0], source.cycles + rest[1], limit):
+                continue
+            values, options = self._exact(source, room, limit, rest)
+            blocks.append(self._levels(source, values, memories, width))
+            origins.extend((source, row) for row in options)
+        values = np.vstack(blocks)
+        kept = self._pareto(values)
+        group.front = Front(values[kept], [origins[i] for i in kept], limit)
+        return group.front
+
+    def within(self, energy: float, cycles: float, limit: float) -> bool:
+        return self.value(energy, cycles) <= limit
+
+    def _exact(
+        self, source: Source, room: Floats, limit: float, rest: tuple[float, float], best_only: bool = False
+    ) -> tuple[Floats, Ints]:
+        arrays = self.templates[source.template]
+        ranges = [np.arange(arrays.classes[c], arrays.classes[c + 1]) for c in source.classes]
+        starts = np.cumsum([0, *(len(r) for r in ranges)]).astype(np.int64)
+        rows = np.concatenate(ranges) if ranges else np.empty(0, dtype=np.int64)
+        memory_of = np.array([r.memory for r in arrays.reserved], dtype=np.int64)
+        most = (inf, inf, inf)
+        if self.objective == EDP:
+            most = (inf, inf, limit)
+        elif self.objective == LATENCY:
+            most = (inf, limit, inf)
+        else:
+            most = (limit, inf, inf)
+        count = self.kind.count
+        goal = np.array([*(r / count for r in rest), most[0] / count, most[1] / count, most[2] / count**2])
+        values, options = exact_rows(
+            arrays.table, rows, starts, arrays.cost, arrays.limits, arrays.reserve, room, memory_of, self.objective,
+            goal, best_only,
+        )  # fmt: skip
+        values[:, :2] *= count
+        return values, options
+
+    def _levels(self, source: Source, values: Floats, memories: int, width: int) -> Floats:
+        arrays = self.templates[source.template]
+        above = [0, *accumulate(len(block) for block in source.order)]
+        found = np.zeros((len(values), 2 + memories * width))
+        found[:, :2] = values[:, :2]
+        for i, r in enumerate(arrays.reserved):
+            if r.stage == PERSISTENT:
+                column, factor = 0, self.kind.count
+            else:
+                passed = r.halo >= 0 and any(d == r.halo for d, _ in source.order[r.stage][:1])
+                column, factor = 1 + above[r.stage] + passed, 1
+            found[:, 2 + r.memory * width + column] += factor * values[:, 2 + i]
+        return found
+
+    def _pareto(self, values: Floats) -> list[int]:
+        if len(values) < 2:
+            return list(range(len(values)))
+        order = np.argsort(values[:, 0] + values[:, 1] + values[:, 2:].sum(axis=1), kind="stable")
+        order = order[np.lexsort((values[order, 1], values[order, 0]))]
+        kept = pareto_in_groups(values, np.zeros(len(values), dtype=np.int64), order)
+        return [int(i) for i in order if kept[i]]
+
+    def all_groups(self) -> Iterator[Group]:
+        yield from self.groups.values()
+
+
+def tile_bits(span: object, key: Key) -> int:
+    """span: (per axis its terms (coefficient, extent), bits per value in each backing memory): what Kind.spans holds."""
+    axes, bits = span  # type: ignore[misc]
+    total = bits[key[0] - 1]
+    trips: dict[int, int] = {}
+    for a, n in key[1]:
+        trips[a] = trips.get(a, 1) * n
+    for a, terms in enumerate(axes):
+        total *= 1 + sum(c * (extent // trips.get(a, 1) - 1) for c, extent in terms)
+    return int(total)
+
+
+def every_sequence(extents: tuple[tuple[int, int], ...], limits: Limits) -> Iterator[tuple[tuple[int, int], ...]]:
+    """All orders of loops over (axis, extent) within the limits, one block."""
+    from tileloom.core.factors import divisors
+
+    for trips in product(*(divisors(n) for _, n in extents)):
+        block = tuple((a, n) for (a, _), n in zip(extents, trips) if n > 1)
+        if len(block) <= limits.max_loops:
+            for order in sequences((block,), (-1,), limits.loops_per_dim, limits.max_loops):
+                yield order[0]
