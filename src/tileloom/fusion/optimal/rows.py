@@ -318,7 +318,10 @@ class KindRows:
     # -- exact rows
 
     def best(self, keys: tuple[Key, ...]) -> tuple[float, float] | None:
-        """(energy, cycles) of a row of the group with the least value; None when it has no legal row."""
+        """(energy, cycles) of a row of the group with the least value; None when it has no legal row.
+
+        Persistent tensors stay outside: what they take on chip is up to the other problems.
+        """
         group = self.groups.get(keys)
         if group is None:
             return None
@@ -329,6 +332,8 @@ class KindRows:
         for source in sorted(group.sources, key=lambda s: self.value(s.energy, s.cycles)):
             if self.value(source.energy, source.cycles) >= value:
                 break
+            if self.templates[source.template].fused.template.inside & self.kind.persistent:
+                continue
             rows, _ = self._exact(source, room, value, (0.0, 0.0), best_only=True)
             if len(rows):
                 found = float(rows[-1, 0]), float(rows[-1, 1])

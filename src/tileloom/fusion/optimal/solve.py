@@ -54,8 +54,6 @@ class Solver:
 
     def unfused(self) -> float:
         """Every problem on its own, all shared tensors in the outermost memory; inf where that is not allowed."""
-        if any(k.kind.persistent for k in self.kinds):
-            return inf
         energy = cycles = 0.0
         known: dict[KindRows, tuple[float, float] | None] = {}
         for k in self.kinds:
