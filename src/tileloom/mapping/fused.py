@@ -140,7 +140,9 @@ def _own_loop(name: str, loop: Loop, current: dict[str, dict[str, int]], faults:
                 extents[loop.dim] = min(loop.tile, extents[loop.dim])
         return loop
     if name not in dims:
-        faults.append(f"the shared loop '{loop.dim}' stands above '{name}' and does not say which of its dims it iterates")
+        faults.append(
+            f"the shared loop '{loop.dim}' stands above '{name}' and does not say which of its dims it iterates"
+        )
         return None
     unknown = [f"{p}.{d}" for p, d in dims.items() if d not in current.get(p, {})]
     if unknown:
@@ -151,7 +153,9 @@ def _own_loop(name: str, loop: Loop, current: dict[str, dict[str, int]], faults:
     for problem, d in dims.items():
         extent = current[problem][d]
         if extent % trips:
-            faults.append(f"the shared loop '{loop.dim}' makes {trips} trips, which do not divide the {extent} of '{d}'")
+            faults.append(
+                f"the shared loop '{loop.dim}' makes {trips} trips, which do not divide the {extent} of '{d}'"
+            )
             return None
         current[problem][d] = extent // trips
     return replace(loop, dim=dims[name], tile=current[name][dims[name]])

@@ -147,7 +147,7 @@ def _loop_between(mapping: MappingTree, place: Address, one: Address, other: Add
     nodes: Sequence[TreeNode] = mapping.nodes
     for k in range(0, len(one), 2):
         start = place[k] + 1 if k == len(place) - 1 else 0
-        if k >= len(place) - 1 and any(isinstance(n, Loop) for n in nodes[start : one[k] if k < common else one[k]]):
+        if k >= len(place) - 1 and any(isinstance(n, Loop) for n in nodes[start : one[k]]):
             return True
         node = nodes[one[k]]
         if k + 1 >= common or not isinstance(node, Seq | Pipe):

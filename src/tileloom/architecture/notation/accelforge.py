@@ -96,9 +96,7 @@ class AccelforgeArchitecture:
             for count in range(len(free - never) + 1)
             for extra in combinations(sorted(free - never), count)
         ]
-        return {
-            s: self.resolve(einsum, components=components, fused=True, min_usage=min_usage, inside=s) for s in sets
-        }
+        return {s: self.resolve(einsum, components=components, fused=True, min_usage=min_usage, inside=s) for s in sets}
 
     def components_without_numbers(self) -> tuple[str, ...]:
         """Components whose class would have to be run to know their numbers, outermost first."""

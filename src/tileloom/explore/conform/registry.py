@@ -16,12 +16,14 @@ CONFORM: Registry[Recompute] = Registry(
     builtin={
         "accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge"),
         "dmazerunner": from_module("tileloom.explore.conform.dmazerunner:conform_dmazerunner"),
+        "fused": from_module("tileloom.explore.conform.fused:conform_fused"),
         "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
         "maestro": from_module("tileloom.explore.conform.maestro:conform_maestro"),
     },
     about={
         "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
         "dmazerunner": "dMazeRunner: mappings, searches, energy validation and memory studies",
+        "fused": "AccelForge, fused: optima of chains, branches, convolutions and transformer layers",
         "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
         "maestro": "MAESTRO: its CSV columns, screen reports and logs, and the mappings it refuses",
     },

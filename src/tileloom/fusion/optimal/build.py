@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.join import Choice
@@ -121,7 +122,7 @@ class _Builder:
     def _parts(self, first: int, end: int, depth: int) -> list[tuple[int, int]]:
         cuts = [c + 1 for c in range(first, end - 1) if self.depths[c] <= depth]
         edges = [first, *cuts, end]
-        return list(zip(edges, edges[1:]))
+        return list(pairwise(edges))
 
     def _across(self, parts: list[tuple[int, int]], depth: int) -> frozenset[str]:
         """Shared tensors held below exactly `depth` loops by chains of several parts, on chip."""
@@ -167,7 +168,9 @@ class _Builder:
         """
         chain = self.chains[i]
         backed = {(t, m) for _, t, m in self._backed(i)}
-        others = {t for k in range(i + 1 if end is None else 0, end or 0) if k != i for t in self.graph.layers[k].tensors}
+        others = {
+            t for k in range(i + 1 if end is None else 0, end or 0) if k != i for t in self.graph.layers[k].tensors
+        }
         nodes: list[TreeNode] = []
         for level, tensor, memory in chain.holds:
             if level != depth:

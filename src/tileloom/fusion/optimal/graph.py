@@ -120,21 +120,6 @@ class FusedGraph:
         """The layer whose view of a tensor decides its size: its producer, or its first user."""
         return self.producer.get(tensor, self.uses[tensor][0])
 
-    def tile_bits(self, tensor: str, memory: str, trips: tuple[tuple[int, int], ...]) -> int:
-        """Bits that a tile takes in a memory below loops of these (axis, trips).
-
-        The widest of its users' values counts; the extents are the owner's.
-        """
-        problem = self.layers[self.owner(tensor)].problem
-        held = problem.tensor(tensor)
-        tile = dict(problem.extents)
-        for axis, n in trips:
-            (dim, _), *_ = held.axes[axis].terms
-            tile[dim] //= n
-        chips = [(self.layers[i], self.layers[i].chip.memory(memory)) for i in self.uses[tensor]]
-        bits = max(m.bits_of(layer.problem.tensor(tensor)) * m.buffers for layer, m in chips)
-        return held.footprint(tile) * bits
-
 
 def _alone(problem: Problem, tensor: Tensor, axis: int) -> int | None:
     """Coefficient * extent of the dim that alone indexes the axis, and no other axis of the tensor; else None."""

@@ -116,9 +116,7 @@ class Joiner:
             ahead = _Ahead(self.graph, forest, messages, i)
             rows, origin, spans = self._rows(own, depth)
             pairs, meta, after = self._pairs(i, own, spans, states, starts, labels, ahead, depth, most)
-            found, made_by = join_pairs(
-                labels, rows, pairs, meta, memories, depth, self.capacity, self.objective, most
-            )
+            found, made_by = join_pairs(labels, rows, pairs, meta, memories, depth, self.capacity, self.objective, most)
             made += len(found)
             if not len(found):
                 return Joined((), made, widest)

@@ -41,7 +41,9 @@ def front_of_classes(values, equal, order, starts):
 
 
 @njit(cache=True, nogil=True)
-def class_bounds(low, high, loops, groups, max_loops, cost, limits, reserve, objective, energy_most, cycles_most, edp_most):
+def class_bounds(
+    low, high, loops, groups, max_loops, cost, limits, reserve, objective, energy_most, cycles_most, edp_most
+):
     """Bounds of every combination of one class per group (a shared tiling) that can be legal.
 
     low, high  float64[classes, columns]: extremes of a class's options;  loops: int64[classes], its shared loops

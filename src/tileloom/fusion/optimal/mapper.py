@@ -95,11 +95,13 @@ def fused_optimal(
 
         status: Status = "infeasible"
         return FusedResult(
-            graph, objective, status, reasons=why_nothing_fits(graph, kinds), seconds=perf_counter() - started
+            graph, objective, status, reasons=why_nothing_fits(graph, limits), seconds=perf_counter() - started
         )
     chains = [chain_for(k, graph, i, c) for i, (k, c) in enumerate(zip(kinds, found.choices))]
     kept = _kept(graph, found.choices)
-    depths = tuple(max((len(kept[t][1]) for t in graph.live(i) if t in kept), default=0) for i in range(len(chains) - 1))
+    depths = tuple(
+        max((len(kept[t][1]) for t in graph.live(i) if t in kept), default=0) for i in range(len(chains) - 1)
+    )
     mapping = tree_of(graph, chains, depths)
     cost = cost_of(graph, mapping, kept, reversed_copies=reversed_copies)
     value = {EDP: cost.edp, LATENCY: cost.cycles}.get(code, cost.energy_pj)

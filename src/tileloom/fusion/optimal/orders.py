@@ -31,8 +31,6 @@ def block_orders(loops: Loops, first: int, per_dim: int) -> tuple[Loops, ...]:
         for order in permutations(flat):
             if first >= 0 and any(d == first for d, _ in flat) and order[0][0] != first:
                 continue
-            if any(a[0] == b[0] for a, b in zip(order, order[1:])) and per_dim == 1:
-                continue
             found[order] = None
     return tuple(found)
 

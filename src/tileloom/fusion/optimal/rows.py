@@ -26,6 +26,9 @@ from tileloom.search.optimal.kernels import EDP, LATENCY
 from tileloom.search.optimal.space import Setting, required_use
 from tileloom.workload.problem import Problem
 
+Span = tuple[tuple[tuple[tuple[int, int], ...], ...], tuple[int, ...]]
+"""A tensor's size: per axis its terms (coefficient, extent), and bits of a value in each backing memory."""
+
 Key = tuple[int, tuple[tuple[int, int], ...]]
 """(1 + index into Kind.backing, (axis of the tensor, trips) of the loops above its outermost hold)."""
 
@@ -46,8 +49,9 @@ class Kind:
     """A problem as the search sees it.
 
     chips       by set of tensor positions inside;  shared, persistent: positions;  axes: per position its tileable axes
-    tile_bits   per position, bits of its tile below loops (axis, trips), by memory name: `FusedGraph.tile_bits`
-    tracked     memories whose space is shared between problems: (name, bits);  backing: names of possible backings
+    spans       per position the size of the whole tensor as its owner sees it
+    tracked     memories whose space problems compete for: (name, bits);  roomy: those that cannot overflow
+    backing     names of the memories that may back a tensor on chip
     """
 
     problem: Problem
@@ -55,7 +59,7 @@ class Kind:
     shared: frozenset[int]
     persistent: frozenset[int]
     axes: tuple[frozenset[int], ...]
-    spans: tuple[object, ...]
+    spans: tuple[Span, ...]
     tracked: tuple[tuple[str, int], ...]
     roomy: tuple[str, ...]
     backing: tuple[str, ...]
@@ -250,9 +254,7 @@ class KindRows:
             for block, dim, trips in arrays.loops[c]:
                 blocks[block].append((dim, trips))
         halo = (-1, *arrays.fused.template.first_halo)[: arrays.fused.fused]
-        for order in sequences(
-            tuple(map(tuple, blocks)), halo, self.limits.loops_per_dim, self.limits.max_loops
-        ):
+        for order in sequences(tuple(map(tuple, blocks)), halo, self.limits.loops_per_dim, self.limits.max_loops):
             keys = self._keys(t, order)
             room = self._room(keys)
             if min(room, default=0) < 0:
@@ -414,9 +416,9 @@ class KindRows:
         yield from self.groups.values()
 
 
-def tile_bits(span: object, key: Key) -> int:
-    """span: (per axis its terms (coefficient, extent), bits per value in each backing memory): what Kind.spans holds."""
-    axes, bits = span  # type: ignore[misc]
+def tile_bits(span: Span, key: Key) -> int:
+    """Bits of a tensor's tile in the memory and below the loops of a key."""
+    axes, bits = span
     total = bits[key[0] - 1]
     trips: dict[int, int] = {}
     for a, n in key[1]:

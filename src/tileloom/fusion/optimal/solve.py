@@ -176,7 +176,10 @@ class Solver:
                 cycles = float(full[1][n]) if full[1] is not None else 0.0
                 if self.value(energy, cycles) > near * (1 + SLACK):
                     continue
-                rest = (energy - g.energy if full[0] is not None else 0.0, cycles - g.cycles if full[1] is not None else 0.0)
+                rest = (
+                    energy - g.energy if full[0] is not None else 0.0,
+                    cycles - g.cycles if full[1] is not None else 0.0,
+                )
                 known = wanted.get(id(g))
                 if known is not None:
                     rest = (min(rest[0], known[2]), min(rest[1], known[3]))

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, combinations, pairwise, permutations, product
 
-from tileloom.architecture.model import Architecture
+from tileloom.architecture.model import EVERYTHING, Architecture, Fanout, Memory
 from tileloom.mapping.constraints import FREE
 from tileloom.mapping.layout import Place, frame_of
 from tileloom.mapping.utilization import may_lie_on
 from tileloom.search.optimal.space import Setting, Slot, Template
-from tileloom.architecture.model import EVERYTHING, Fanout, Memory
 from tileloom.workload.problem import Problem
 
 Holds = tuple[tuple[int, int], ...]
