@@ -78,7 +78,7 @@ def reservations_of(
                     if tensor.is_output or key not in shared_bits:
                         shared_bits[key] = bits
                     continue
-                place = branch.places[_stop(problem, branch.chain, index, name)]
+                place = branch.places[stop_of(problem, branch.chain, index, name)]
                 lasting = backs and name in persistent
                 times = (counts or {}).get(problem.name, 1) if lasting else 1
                 rows.append(Reservation(memory.name, name, bits * times, problem.name, place, (problem.name,), lasting))
@@ -91,8 +91,8 @@ def reservations_of(
     return tuple(rows)
 
 
-def _stop(problem: Problem, chain: MappingTree, index: int, name: str) -> int:
-    """Index of the last node that a reservation sinks below: the Hold itself, or a loop further in."""
+def stop_of(problem: Problem, chain: MappingTree, index: int, name: str) -> int:
+    """Index of the last node of a chain that a reservation sinks below: the Hold itself, or a loop further in."""
     node = chain.nodes[index]
     assert isinstance(node, Hold)
     if index == backing_index(chain, name) or node.tensors[-1:] != (name,):
