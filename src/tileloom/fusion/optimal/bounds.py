@@ -13,10 +13,8 @@ from math import inf
 import numpy as np
 
 from tileloom.fusion.optimal.graph import FusedGraph
-from tileloom.fusion.optimal.rows import Group, Key
-from tileloom.search.optimal.arrays import Floats
-
-Table = dict[Key, float]
+from tileloom.fusion.optimal.rows import KindRows
+from tileloom.search.optimal.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -42,78 +40,81 @@ def forest_of(graph: FusedGraph) -> Forest:
 
 @dataclass(frozen=True)
 class Messages:
-    """down: per layer, key of its parent tensor -> least cost of it and what hangs on it (key None for a root)
+    """down: per layer, by number of its parent tensor's key (KindRows.numbers; a root has one entry) the least cost of
+    it and of all that hangs on it;  total: least cost of the graph;  through: per layer, least cost of the graph with
+    each of its groups."""
 
-    total     least cost of the graph;  through: per layer, least cost of the graph with each of its groups
-    """
-
-    down: tuple[dict[Key | None, float], ...]
+    down: tuple[Floats, ...]
     total: float
     through: tuple[Floats, ...]
 
-    def after(self, forest: Forest, cut: int, keys: dict[str, Key]) -> float:
-        """Bound of all layers behind a cut, given the keys of the tensors alive there."""
-        bound = 0.0
-        for i in range(cut + 1, len(self.down)):
-            parent = forest.parent[i]
+
+class Passer:
+    """Message passing over one graph. Groups of a layer are those of its kind, in one order for all layers of it."""
+
+    def __init__(self, graph: FusedGraph, forest: Forest, kinds: Sequence[KindRows]) -> None:
+        self.forest, self.kinds = forest, kinds
+        at = [{t: p for p, t in enumerate(layer.tensors)} for layer in graph.layers]
+        self.parent = [None if t is None else at[i][t] for i, t in enumerate(forest.parent)]
+        # (position, ((child, the child's position), ...)) of each tensor that a layer introduces and others hang on.
+        self.hanging = [
+            tuple((at[i][t], tuple((c, at[c][t]) for c in forest.children[t])) for t in own if forest.children[t])
+            for i, own in enumerate(forest.introduced)
+        ]
+        self.above = {c: (i, p) for i, own in enumerate(self.hanging) for p, children in own for c, _ in children}
+        self._maps: dict[tuple[int, int, int, int], tuple[int, int, Ints]] = {}
+
+    def run(self, numbers: dict[KindRows, list[Ints]], costs: dict[KindRows, Floats]) -> Messages:
+        """numbers: per kind and position, the key numbers of the groups that remain; costs: of each group (inf: none)."""
+        count = len(self.kinds)
+        down: list[Floats] = [np.empty(0)] * count
+        below: list[Floats] = [np.empty(0)] * count
+        sums: list[dict[int, Floats]] = [{} for _ in range(count)]
+        for i in range(count - 1, -1, -1):
+            kind = self.kinds[i]
+            total = costs[kind].copy()
+            for p, children in self.hanging[i]:
+                by_key = np.zeros(len(kind.numbers[p]))
+                for c, q in children:
+                    by_key += self._seen(down[c], kind, p, self.kinds[c], q)
+                sums[i][p] = by_key
+                total += by_key[numbers[kind][p]]
+            below[i] = total
+            parent = self.parent[i]
             if parent is None:
-                bound += self.down[i].get(None, inf)
-            elif parent in keys:
-                bound += self.down[i].get(keys[parent], inf)
-        return bound
+                down[i] = np.array([total.min() if len(total) else inf])
+            else:
+                down[i] = _least(numbers[kind][parent], total, len(kind.numbers[parent]))
+        whole = float(sum(down[i][0] for i in range(count) if self.parent[i] is None))
+        through: list[Floats] = []
+        best: dict[tuple[int, int], Floats] = {}
+        for i, kind in enumerate(self.kinds):
+            parent = self.parent[i]
+            if parent is None:
+                outside = np.array(whole - down[i][0] if down[i][0] < inf else inf)
+            else:
+                upper, p = self.above[i]
+                known = self._seen(best[upper, p], kind, parent, self.kinds[upper], p)
+                rest = np.full(len(known), inf)
+                np.subtract(known, down[i], out=rest, where=(known < inf) & (down[i] < inf))
+                outside = rest[numbers[kind][parent]]
+            through.append(below[i] + outside)
+            for p, _ in self.hanging[i]:
+                best[i, p] = _least(numbers[kind][p], through[i], len(kind.numbers[p]))
+        return Messages(tuple(down), whole, tuple(through))
+
+    def _seen(self, values: Floats, kind: KindRows, p: int, other: KindRows, q: int) -> Floats:
+        """Values by key number of position q of `other`, by key number of position p of `kind`."""
+        own, theirs = kind.numbers[p], other.numbers[q]
+        name = (id(kind), p, id(other), q)
+        found = self._maps.get(name)
+        if found is None or found[:2] != (len(own), len(theirs)):
+            found = (len(own), len(theirs), np.array([theirs.get(k, -1) for k in own], dtype=np.int64))
+            self._maps[name] = found
+        return np.append(values, inf)[found[2]]
 
 
-def pass_messages(
-    graph: FusedGraph, forest: Forest, groups: Sequence[Sequence[Group]], costs: Sequence[Floats]
-) -> Messages:
-    """groups: per layer the choices that remain; costs: per layer the least cost of each (inf: none)."""
-    count = len(graph.layers)
-    at = [{t: layer.tensors.index(t) for t in layer.tensors} for layer in graph.layers]
-    down: list[dict[Key | None, float]] = [{} for _ in range(count)]
-    below: list[Floats] = [np.empty(0)] * count
-    for i in range(count - 1, -1, -1):
-        total = costs[i].copy()
-        for t in forest.introduced[i]:
-            if forest.children[t]:
-                p = at[i][t]
-                sums: Table = {}
-                for k, g in enumerate(groups[i]):
-                    key = g.keys[p]
-                    if key not in sums:
-                        sums[key] = sum(down[c].get(key, inf) for c in forest.children[t])
-                    total[k] += sums[key]
-        below[i] = total
-        parent = forest.parent[i]
-        if parent is None:
-            down[i][None] = float(total.min()) if len(total) else inf
-        else:
-            down[i] = _least(groups[i], at[i][parent], total)
-    roots = [i for i in range(count) if forest.parent[i] is None]
-    whole = sum(down[i][None] for i in roots)
-    through: list[Floats] = []
-    per_key: dict[str, dict[Key | None, float]] = {}
-    for i in range(count):
-        parent = forest.parent[i]
-        if parent is None:
-            rest = whole - down[i][None] if down[i][None] < inf else inf
-            outside = np.full(len(groups[i]), rest)
-        else:
-            p, best = at[i][parent], per_key[parent]
-            outside = np.array([_minus(best.get(g.keys[p], inf), down[i].get(g.keys[p], inf)) for g in groups[i]])
-        through.append(below[i] + outside)
-        for t in forest.introduced[i]:
-            per_key[t] = _least(groups[i], at[i][t], through[i])
-    return Messages(tuple(down), float(whole), tuple(through))
-
-
-def _minus(a: float, b: float) -> float:
-    return inf if a == inf or b == inf else a - b
-
-
-def _least(groups: Sequence[Group], position: int, values: Floats) -> dict[Key | None, float]:
-    found: dict[Key | None, float] = {}
-    for g, value in zip(groups, values.tolist()):
-        key = g.keys[position]
-        if value < found.get(key, inf):
-            found[key] = value
+def _least(numbers: Ints, values: Floats, count: int) -> Floats:
+    found = np.full(count, inf)
+    np.minimum.at(found, numbers, values)
     return found

@@ -34,7 +34,7 @@ def add_copy_groups(rows: KindRows) -> None:
             values = np.zeros((1, 2 + len(kind.tracked) * (2 + len(loops))))
             values[0, :2] = energy, cycles
             group.front = Front(values, [(None, np.empty(0, dtype=np.int64))], float("inf"))
-            rows.groups[keys] = group
+            rows.add(group)
 
 
 def _choices(

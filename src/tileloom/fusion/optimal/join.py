@@ -17,7 +17,7 @@ import numpy as np
 from tileloom.fusion.optimal.bounds import Forest, Messages
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.kernels import join_pairs, pareto_in_groups
-from tileloom.fusion.optimal.rows import OUTSIDE, Front, Group, Key, KindRows
+from tileloom.fusion.optimal.rows import Front, Group, Key, KindRows
 from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP, LATENCY
 
@@ -45,7 +45,8 @@ class Joined:
 class _Step:
     """What continuing with one layer means for tensors.
 
-    used     (index in the state before or -1, position in the layer) of its shared tensors
+    used     positions of its shared tensors: left (index in the state before, position) were alive, new ones were not,
+             last ones are used for the last time
     carry    per tensor of the state after: (True, index in the state before) or (False, position in the layer)
     """
 
@@ -53,8 +54,9 @@ class _Step:
     before: tuple[str, ...]
     after: tuple[str, ...]
     left: tuple[tuple[int, int], ...]
+    used: tuple[int, ...]
     new: tuple[int, ...]
-    dying: tuple[tuple[bool, int], ...]
+    last: tuple[int, ...]
     carry: tuple[tuple[bool, int], ...]
 
 
@@ -71,8 +73,9 @@ def _step(graph: FusedGraph, i: int) -> _Step:
         before=before,
         after=after,
         left=tuple((at[t], position[t]) for t in used if t in at),
+        used=tuple(position[t] for t in used),
         new=tuple(position[t] for t in used if t not in at),
-        dying=tuple((False, position[t]) for t in last),
+        last=tuple(position[t] for t in last),
         carry=tuple((False, position[t]) if t in position else (True, at[t]) for t in after),
     )
 
@@ -93,44 +96,64 @@ class Joiner:
         forest: Forest,
         messages: tuple[Messages | None, Messages | None],
         most: float,
+        *,
         front: bool = False,
+        beam: int = 0,
     ) -> Joined:
         """groups: per layer those with exact rows; messages: bounds on (energy, cycles) of what follows.
 
         most    labels whose value with the bound of the rest is above are dropped
-        front   keep every non-dominated (energy, cycles)
+        front   keep every non-dominated (energy, cycles);  beam: keep this many labels per cut, the best bounds first
+                (0 = all; otherwise what is found is a schedule, but perhaps not the best)
         """
         depth = max((len(g.loops) for own in groups for g in own), default=0)
-        memories = len(self.capacity)
-        wide = 2 + memories * (2 * depth + 2)
-        labels = np.zeros((1, wide))
-        for m in range(memories):
-            start = 2 + m * (2 * depth + 2) + depth + 1
-            labels[0, start : start + depth + 1] = -1.0
+        labels = self._start(depth)
         states: list[State] = [()]
         starts = np.array([0, 1])
         history: list[tuple[Ints, list[tuple[Group, int]]]] = []
         made, widest = 0, 0
         two = front or self.objective == EDP
+        tables: dict[object, _Table] = {}
         for i, own in enumerate(groups):
-            ahead = _Ahead(self.graph, forest, messages, i)
-            rows, origin, spans = self._rows(own, depth)
-            pairs, meta, after = self._pairs(i, own, spans, states, starts, labels, ahead, depth, most)
-            found, made_by = join_pairs(labels, rows, pairs, meta, memories, depth, self.capacity, self.objective, most)
+            table = self._table(i, own, depth, tables)
+            ahead = _Ahead(self.graph, forest, self.kinds, messages, i)
+            pairs, bounds, after = self._pairs(i, own, table, states, starts, labels, ahead, most)
+            found, made_by = join_pairs(
+                labels, table.rows, pairs, bounds, table.tiles, self._carried(i, states), len(self.capacity), depth,
+                self.capacity, self.objective, most,
+            )  # fmt: skip
             made += len(found)
             if not len(found):
                 return Joined((), made, widest)
+            state_of = pairs[made_by[:, 2], 6]
             compared = found if two else np.delete(found, 0 if self.objective == LATENCY else 1, axis=1)
-            order = np.lexsort((compared.sum(axis=1), compared[:, 0], made_by[:, 2]))
-            keep = pareto_in_groups(np.ascontiguousarray(compared), made_by[:, 2], order)
-            order = order[keep[order]]
-            labels, state_of = np.ascontiguousarray(found[order]), made_by[order, 2]
+            order = np.lexsort((compared.sum(axis=1), compared[:, 0], state_of))
+            order = order[pareto_in_groups(np.ascontiguousarray(compared), state_of, order)[order]]
+            if beam and len(order) > beam:
+                whole = found[order, :2] + bounds[made_by[order, 2]]
+                order = order[np.sort(np.argsort(self._values(whole), kind="stable")[:beam])]
+            labels, state_of = np.ascontiguousarray(found[order]), state_of[order]
             used = np.unique(state_of)
             starts = np.append(np.searchsorted(state_of, used), len(state_of))
             states = [after[s] for s in used]
-            history.append((made_by[order, :2], origin))
+            history.append((made_by[order, :2], table.origin))
             widest = max(widest, len(labels))
         return Joined(self._points(labels, history), made, widest)
+
+    def _start(self, depth: int) -> Floats:
+        memories = len(self.capacity)
+        labels = np.zeros((1, 2 + memories * (2 * depth + 2)))
+        for m in range(memories):
+            start = 2 + m * (2 * depth + 2) + depth + 1
+            labels[0, start : start + depth + 1] = -1.0
+        return labels
+
+    def _values(self, sums: Floats) -> Floats:
+        if self.objective == EDP:
+            product: Floats = sums[:, 0] * sums[:, 1]
+            return product
+        column: Floats = sums[:, 1 if self.objective == LATENCY else 0]
+        return column
 
     def _points(
         self, labels: Floats, history: list[tuple[Ints, list[tuple[Group, int]]]]
@@ -146,10 +169,13 @@ class Joiner:
             points.append((float(labels[end, 0]), float(labels[end, 1]), tuple(reversed(chosen))))
         return tuple(points)
 
-    def _rows(
-        self, groups: Sequence[Group], depth: int
-    ) -> tuple[Floats, list[tuple[Group, int]], list[tuple[int, int]]]:
-        """Rows of all groups below one another, padded to `depth` levels."""
+    def _table(self, i: int, groups: Sequence[Group], depth: int, known: dict[object, _Table]) -> _Table:
+        """Rows of all groups below one another, padded to `depth` levels; layers of equal groups share it."""
+        step = self.steps[i]
+        left = tuple(p for _, p in step.left)
+        key = (id(self.kinds[i]), left, step.new, step.last, tuple(map(id, groups)))
+        if key in known:
+            return known[key]
         memories, part = len(self.capacity), depth + 2
         blocks, origin, spans = [np.empty((0, 2 + memories * part))], list[tuple[Group, int]](), []
         at = 0
@@ -165,107 +191,151 @@ class Joiner:
             origin.extend((g, r) for r in range(len(block)))
             spans.append((at, at + len(block)))
             at += len(block)
-        return np.vstack(blocks), origin, spans
+        index: dict[State, list[int]] = {}
+        for n, g in enumerate(groups):
+            if spans[n][0] < spans[n][1]:
+                index.setdefault(tuple(g.keys[p] for p in left), []).append(n)
+        extra = memories * (1 + 2 * (depth + 1))
+        tiles = (
+            np.array([self._tiles(i, g, depth) for g in groups]).reshape(-1, extra)
+            if extra
+            else np.zeros((len(groups), 1))
+        )
+        found = known[key] = _Table(np.vstack(blocks), origin, spans, index, tiles)
+        return found
+
+    def _tiles(self, i: int, g: Group, depth: int) -> list[float]:
+        """Per memory: tiles of the group's shared tensors; those first used now and used last now, by level."""
+        step, kind = self.steps[i], self.kinds[i]
+        extra = 1 + 2 * (depth + 1)
+        found = [0.0] * (len(self.capacity) * extra)
+        seen: set[int] = set()
+        for p in step.used:
+            key = g.keys[p]
+            m = kind.memory(key) if key[0] else -1
+            if m < 0:
+                continue
+            bits = kind.size(p, key)
+            # A copy within one memory is one tile under two names.
+            if not (kind.kind.problem.copy and key[0] in seen):
+                found[m * extra] += bits
+            seen.add(key[0])
+            if p in step.new:
+                found[m * extra + 1 + len(key[1])] += bits
+            if p in step.last:
+                found[m * extra + 2 + depth + len(key[1])] += bits
+        return found
+
+    def _carried(self, i: int, states: list[State]) -> Floats:
+        """Per state and memory, tiles alive that layer `i` does not use."""
+        found = np.zeros((len(states), max(1, len(self.capacity))))
+        for k, t in enumerate(self.steps[i].before):
+            if t in self.steps[i].position:
+                continue
+            rows, p = self.owner[t]
+            for s, state in enumerate(states):
+                m = rows.memory(state[k]) if state[k][0] else -1
+                if m >= 0:
+                    found[s, m] += rows.size(p, state[k])
+        return found
 
     def _pairs(
         self,
         i: int,
         groups: Sequence[Group],
-        spans: list[tuple[int, int]],
+        table: _Table,
         states: list[State],
         starts: Ints,
         labels: Floats,
         ahead: _Ahead,
-        depth: int,
         most: float,
     ) -> tuple[Ints, Floats, list[State]]:
-        step = self.steps[i]
-        left = [p for _, p in step.left]
+        step, spans, objective = self.steps[i], table.spans, self.objective
         at = [k for k, _ in step.left]
-        index: dict[State, list[int]] = {}
-        for n, g in enumerate(groups):
-            index.setdefault(tuple(g.keys[p] for p in left), []).append(n)
         after: dict[State, int] = {}
-        pairs, meta = [], []
-        sizes: dict[tuple[int, int], object] = {}
+        depths: list[int] = []
+        pairs, bounds = [], []
+        low = np.minimum.reduceat(labels[:, :2], starts[:-1], axis=0).tolist()
+        edges = starts.tolist()
+        stays = any(kept for kept, _ in step.carry)
         for s, state in enumerate(states):
-            loops = max((tuple(n for _, n in k[1]) for k in state), key=len, default=())
-            low = labels[starts[s] : starts[s + 1], :2].min(axis=0)
-            for n in index.get(tuple(state[k] for k in at), ()):
+            meets = table.index.get(tuple([state[k] for k in at]))
+            if meets is None:
+                continue
+            loops = _open(state)
+            open_loops = len(loops)
+            energy, cycles = low[s]
+            for n in meets:
                 g = groups[n]
-                if g.loops[: len(loops)] != loops or spans[n][0] == spans[n][1]:
+                if open_loops and g.loops[:open_loops] != loops:
                     continue
-                new = tuple(state[k] if kept else g.keys[k] for kept, k in step.carry)
-                deepest = max((len(k[1]) for k, (kept, _) in zip(new, step.carry) if not kept), default=0)
-                if any(kept and len(k[1]) > deepest for k, (kept, _) in zip(new, step.carry)):
+                keys = g.keys
+                new = tuple([state[k] if kept else keys[k] for kept, k in step.carry])
+                if stays and not _continues(new, step.carry):
                     continue
                 rest = ahead.of(new)
-                if self.kinds[i].value(low[0] + g.energy + rest[0], low[1] + g.cycles + rest[1]) > most:
+                e, c = energy + g.energy + rest[0], cycles + g.cycles + rest[1]
+                if (c if objective == LATENCY else e * c if objective == EDP else e) > most:
                     continue
-                to = after.setdefault(new, len(after))
-                down = max((len(k[1]) for k in new), default=0)
-                pairs.append((starts[s], starts[s + 1], *spans[n], len(loops), down, to))
-                meta.append([*rest, *self._tiles(i, state, g, depth, down, sizes)])
-        wide = 2 + len(self.capacity) * (1 + 2 * (depth + 1))
-        found = np.array(pairs, dtype=np.int64).reshape(-1, 7)
-        return found, np.array(meta, dtype=np.float64).reshape(-1, wide), list(after)
+                to = after.get(new)
+                if to is None:
+                    to = after[new] = len(after)
+                    depths.append(max([len(k[1]) for k in new], default=0))
+                pairs.append((edges[s], edges[s + 1], *spans[n], open_loops, depths[to], to, n, s))
+                bounds.append(rest)
+        return np.array(pairs, dtype=np.int64).reshape(-1, 9), np.array(bounds).reshape(-1, 2), list(after)
 
-    def _tiles(
-        self, i: int, state: State, g: Group, depth: int, down: int, sizes: dict[tuple[int, int], object]
-    ) -> list[float]:
-        """Per memory: shared tiles alive while the layer runs; tiles first used now, by level; tiles released, by level."""
-        step, kind = self.steps[i], self.kinds[i]
-        memories, extra = len(self.capacity), 1 + 2 * (depth + 1)
-        found = [0.0] * (memories * extra)
-        if not memories:
-            return found
 
-        def put(key: Key, bits: int, offset: int) -> None:
-            m = kind.memory(key) if key[0] else -1
-            if m >= 0:
-                found[m * extra + offset] += bits
+@dataclass(frozen=True)
+class _Table:
+    """A layer's groups for the join: rows, where each comes from, spans of rows per group, groups by what they meet."""
 
-        own = {t for t, p in step.position.items()}
-        for t, key in zip(step.before, state):
-            if t not in own and key[0]:
-                rows, p = self.owner[t]
-                put(key, rows.size(p, key), 0)
-        seen: set[int] = set()
-        copies = kind.kind.problem.copy
-        for t, p in step.position.items():
-            key = g.keys[p]
-            if not key[0] or t not in self.graph.shared:
-                continue
-            if not (copies and key[0] in seen):
-                put(key, kind.size(p, key), 0)
-            seen.add(key[0])
-        for p in step.new:
-            key = g.keys[p]
-            if key[0]:
-                put(key, kind.size(p, key), 1 + len(key[1]))
-        for _, p in step.dying:
-            key = g.keys[p]
-            if key[0] and len(key[1]) < down:
-                put(key, kind.size(p, key), 2 + depth + len(key[1]))
-        return found
+    rows: Floats
+    origin: list[tuple[Group, int]]
+    spans: list[tuple[int, int]]
+    index: dict[State, list[int]]
+    tiles: Floats
+
+
+def _open(state: State) -> tuple[int, ...]:
+    """Trips of the loops open at a cut: those above its deepest tensor."""
+    deepest: tuple[tuple[int, int], ...] = ()
+    for _, loops in state:
+        if len(loops) > len(deepest):
+            deepest = loops
+    return tuple([n for _, n in deepest])
+
+
+def _continues(new: State, carry: tuple[tuple[bool, int], ...]) -> bool:
+    """No tensor that stays alive lies below more loops than those the problem itself keeps open: none skips it."""
+    deepest = max((len(k[1]) for k, (kept, _) in zip(new, carry) if not kept), default=0)
+    return all(len(k[1]) <= deepest for k, (kept, _) in zip(new, carry) if kept)
 
 
 class _Ahead:
     """Bounds of the layers behind cut `i` by the state there."""
 
     def __init__(
-        self, graph: FusedGraph, forest: Forest, messages: tuple[Messages | None, Messages | None], i: int
+        self,
+        graph: FusedGraph,
+        forest: Forest,
+        kinds: Sequence[KindRows],
+        messages: tuple[Messages | None, Messages | None],
+        i: int,
     ) -> None:
         live = graph.live(i)
-        at = {t: k for k, t in enumerate(live)}
         later = range(i + 1, len(graph.layers))
         self.messages = messages
         self.roots = tuple(
-            0.0 if m is None else sum(m.down[j].get(None, inf) for j in later if forest.parent[j] is None)
-            for m in messages
+            0.0 if m is None else float(sum(m.down[j][0] for j in later if forest.parent[j] is None)) for m in messages
         )
-        hanging = ((j, forest.parent[j]) for t in live for j in forest.children[t] if j > i)
-        self.hanging = tuple((j, at[t]) for j, t in hanging if t is not None)
+        # (layer, index of its parent tensor in the state, numbers of the tensor's keys as that layer counts them)
+        self.hanging = tuple(
+            (j, k, kinds[j].numbers[graph.layers[j].tensors.index(t)])
+            for k, t in enumerate(live)
+            for j in forest.children[t]
+            if j > i
+        )
         self.known: dict[State, tuple[float, float]] = {}
 
     def of(self, state: State) -> tuple[float, float]:
@@ -275,11 +345,12 @@ class _Ahead:
             for m, root in zip(self.messages, self.roots):
                 total = root
                 if m is not None:
-                    for j, k in self.hanging:
-                        total += m.down[j].get(state[k], inf)
+                    for j, k, numbers in self.hanging:
+                        at = numbers.get(state[k])
+                        total += inf if at is None else float(m.down[j][at])
                 values.append(total)
             found = self.known[state] = (values[0], values[1])
         return found
 
 
-__all__ = ["OUTSIDE", "Choice", "Joined", "Joiner"]
+__all__ = ["Choice", "Joined", "Joiner"]

@@ -246,18 +246,20 @@ def pareto_in_groups(values, group, order):
 
 
 @njit(cache=True, nogil=True)
-def join_pairs(labels, rows, pairs, meta, memories, depth, capacity, objective, most):
+def join_pairs(labels, rows, pairs, ahead, tiles, carried, memories, depth, capacity, objective, most):
     """Every label continued by every row it meets, where memories and the bound allow.
 
     labels    float64[labels, 2 + memories * (2 * depth + 2)]: energy, cycles, then per memory what is reserved for the
               whole run and at each level below the cut's depth, and the largest occupancy of finished problems by the
               depth they share with what follows (0 .. depth; -1: none)
     rows      float64[rows, 2 + memories * (depth + 2)]: energy, cycles, per memory reserved for the run and per level
-    pairs     int64[pairs, 7]: labels from, to; rows from, to; depth before, after; state after
-    meta      float64[pairs, 2 + memories * (1 + 2 * (depth + 1))]: bound of what follows (energy, cycles); per memory
-              tiles of shared tensors alive now, newly reserved by level, and released to a level
+    pairs     int64[pairs, 9]: labels from, to; rows from, to; depth before, after; state after, group, state before
+    ahead     float64[pairs, 2]: bound of what follows (energy, cycles)
+    tiles     float64[groups, memories * (1 + 2 * (depth + 1))]: per memory, tiles of the group's shared tensors; those
+              first used now, by level; those used for the last time, by level
+    carried   float64[states, memories]: tiles alive that the problem does not use
     capacity  float64[memories];  most: labels above this (with their bound) are dropped
-    Returns (labels, int64[n, 3]: label, row, state after).
+    Returns (labels, int64[n, 3]: label, row, pair).
     """
     wide = labels.shape[1]
     cap = 1024
@@ -271,12 +273,13 @@ def join_pairs(labels, rows, pairs, meta, memories, depth, capacity, objective, 
     for p in range(pairs.shape[0]):
         before = pairs[p, 4]
         after = pairs[p, 5]
+        group = pairs[p, 7]
         for i in range(pairs[p, 0], pairs[p, 1]):
             for r in range(pairs[p, 2], pairs[p, 3]):
                 energy = labels[i, 0] + rows[r, 0]
                 cycles = labels[i, 1] + rows[r, 1]
-                e = energy + meta[p, 0]
-                c = cycles + meta[p, 1]
+                e = energy + ahead[p, 0]
+                c = cycles + ahead[p, 1]
                 value = c if objective == LATENCY else e * c if objective == EDP else e
                 if value > most:
                     continue
@@ -285,9 +288,9 @@ def join_pairs(labels, rows, pairs, meta, memories, depth, capacity, objective, 
                     a = 2 + m * own
                     b = a + depth + 1
                     q = 2 + m * part
-                    x = 2 + m * extra
+                    x = m * extra
                     lasting = rows[r, q]
-                    occupied = meta[p, x] + labels[i, a] + lasting
+                    occupied = tiles[group, x] + carried[pairs[p, 8], m] + labels[i, a] + lasting
                     for k in range(depth + 1):
                         occupied += rows[r, q + 1 + k]
                     for k in range(before):
@@ -300,7 +303,7 @@ def join_pairs(labels, rows, pairs, meta, memories, depth, capacity, objective, 
                         new[a + 1 + k] = 0.0
                         if k < after:
                             kept = labels[i, a + 1 + k] if k < before else 0.0
-                            new[a + 1 + k] = kept + rows[r, q + 1 + k] + meta[p, x + 2 + depth + k]
+                            new[a + 1 + k] = kept + rows[r, q + 1 + k] + tiles[group, x + 2 + depth + k]
                     for d in range(depth + 1):
                         new[b + d] = -1.0
                     new[b + after] = occupied
@@ -315,7 +318,7 @@ def join_pairs(labels, rows, pairs, meta, memories, depth, capacity, objective, 
                             if finished > new[b + at]:
                                 new[b + at] = finished
                         if d < depth:
-                            grown += rows[r, q + 1 + d] + meta[p, x + 1 + d]
+                            grown += rows[r, q + 1 + d] + tiles[group, x + 1 + d]
                     if not fits:
                         break
                     for d in range(after - 1, -1, -1):
@@ -336,6 +339,6 @@ def join_pairs(labels, rows, pairs, meta, memories, depth, capacity, objective, 
                 found[n] = new
                 origin[n, 0] = i
                 origin[n, 1] = r
-                origin[n, 2] = pairs[p, 6]
+                origin[n, 2] = p
                 n += 1
     return found[:n], origin[:n]

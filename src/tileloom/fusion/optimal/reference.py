@@ -172,7 +172,7 @@ def _undominated(rows: list[Row]) -> list[Row]:
     kept = []
     for own in kinds.values():
         names = sorted({(m, k) for r in own for m, k, _ in r.private})
-        numbers = [(r.energy, r.cycles, *(dict(((m, k), b) for m, k, b in r.private).get(n, 0) for n in names)) for r in own]
+        numbers = [(r.energy, r.cycles, *({(m, k): b for m, k, b in r.private}.get(n, 0) for n in names)) for r in own]
         found: list[tuple[tuple[float, ...], Row]] = []
         for number, row in sorted(zip(numbers, own), key=lambda x: x[0]):
             if not any(all(a <= b for a, b in zip(other, number)) for other, _ in found):

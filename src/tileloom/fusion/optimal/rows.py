@@ -15,7 +15,7 @@ from math import inf
 import numpy as np
 
 from tileloom.architecture.model import Architecture
-from tileloom.fusion.optimal.compiled import PERSISTENT, FusedArrays, Terms, compile_fused
+from tileloom.fusion.optimal.compiled import PERSISTENT, FusedArrays, LoopAt, Terms, compile_fused
 from tileloom.fusion.optimal.kernels import class_bounds, exact_rows, pareto_in_groups
 from tileloom.fusion.optimal.orders import Loops, sequences
 from tileloom.fusion.optimal.space import Sharing, fused_templates, setting_for
@@ -122,8 +122,14 @@ class KindRows:
     def __init__(self, kind: Kind, objective: int, limits: Limits) -> None:
         self.kind, self.objective, self.limits = kind, objective, limits
         self.groups: dict[tuple[Key, ...], Group] = {}
+        self.numbers: list[dict[Key, int]] = [{} for _ in kind.problem.tensors]
+        tracked = [n for n, _ in kind.tracked]
+        self._tracked = [-1, *(tracked.index(n) if n in tracked else -1 for n in kind.backing)]
+        self._listed: dict[object, list[tuple[Group, tuple[Loops, ...]]]] = {}
+        self._done = np.zeros(0, dtype=np.bool_)
         self.settings: list[Setting] = []
         self.templates: list[FusedArrays] = []
+        self._shapes: list[object] = []
         self.setting_of: list[int] = []
         self.templates_listed = 0
         self._sizes: dict[tuple[int, Key], int] = {}
@@ -164,6 +170,7 @@ class KindRows:
                     continue
                 of.append(np.full(len(found[0]), len(self.templates), dtype=np.int64))
                 self.templates.append(arrays)
+                self._shapes.append(self._shape(arrays))
                 self.setting_of.append(len(self.settings) - 1)
                 bounds.append(found[0])
                 classes.append(found[1])
@@ -179,11 +186,23 @@ class KindRows:
         self._classes, self._offsets = classes, offsets
         self._template = np.concatenate(of)[order]
         self._row = order - offsets[self._template]
+        self._done = np.zeros(len(order), dtype=np.bool_)
         # What shares nothing on chip is always listed: it bounds the optimum from above.
         own = np.array([arrays.fused.fused == 0 for arrays in self.templates])
-        for i in np.flatnonzero(own[self._template]):
-            self._done.add(int(i))
-            self._add(int(i))
+        self._list(np.flatnonzero(own[self._template]))
+
+    def _shape(self, arrays: FusedArrays) -> object:
+        """What decides how a choice of shared loops turns into groups: where shared tensors are backed, halo loops."""
+        backing = tuple(
+            (h, arrays.fused.template.holds[h - 1][0]) if p in self.kind.shared and h else None
+            for p, h in enumerate(arrays.fused.backing)
+        )
+        return (
+            backing,
+            arrays.fused.fused,
+            arrays.fused.template.first_halo[: max(arrays.fused.fused - 1, 0)],
+            len(self.settings),
+        )
 
     def _sharing(self, setting: Setting, inside: frozenset[int]) -> Sharing:
         kind = self.kind
@@ -231,40 +250,49 @@ class KindRows:
             return
         energy, cycles = self.bounds[:, 0] + rest[0], self.bounds[:, 1] + rest[1]
         key = cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
-        # Sorted by this problem's own value: with an EDP the order may differ a little, so all are looked at.
-        for i in np.flatnonzero(key <= value):
-            if i in self._done:
-                continue
-            self._done.add(int(i))
-            self._add(int(i))
+        self._list(np.flatnonzero((key <= value) & ~self._done))
 
-    @property
-    def _done(self) -> set[int]:
-        if not hasattr(self, "_expanded"):
-            self._expanded: set[int] = set()
-        return self._expanded
+    def _list(self, wanted: Ints) -> None:
+        self._done[wanted] = True
+        for i in wanted.tolist():
+            t = int(self._template[i])
+            arrays = self.templates[t]
+            classes = self._classes[t][self._row[i]]
+            energy, cycles = self.bounds[i].tolist()
+            loops = tuple([loop for c in classes.tolist() for loop in arrays.loops[c]])
+            shape = (self._shapes[t], loops)
+            found = self._listed.get(shape)
+            if found is None:
+                found = self._listed[shape] = self._groups_of(t, loops)
+            for group, order in found:
+                group.sources.append(Source(t, classes, order, energy, cycles))
+                group.least_energy = min(group.least_energy, energy)
+                group.least_cycles = min(group.least_cycles, cycles)
 
-    def _add(self, i: int) -> None:
-        t = int(self._template[i])
+    def _groups_of(self, t: int, loops: tuple[LoopAt, ...]) -> list[tuple[Group, tuple[Loops, ...]]]:
+        """Every group, with its order of shared loops, that a template's choice of shared loops can be part of."""
         arrays = self.templates[t]
-        classes = self._classes[t][self._row[i]]
-        energy, cycles = self.bounds[i]
         blocks: list[list[tuple[int, int]]] = [[] for _ in range(arrays.fused.fused)]
-        for c in classes:
-            for block, dim, trips in arrays.loops[c]:
-                blocks[block].append((dim, trips))
+        for block, dim, trips in loops:
+            blocks[block].append((dim, trips))
         halo = (-1, *arrays.fused.template.first_halo)[: arrays.fused.fused]
+        found = []
         for order in sequences(tuple(map(tuple, blocks)), halo, self.limits.loops_per_dim, self.limits.max_loops):
             keys = self._keys(t, order)
-            room = self._room(keys)
-            if min(room, default=0) < 0:
+            if min(self._room(keys), default=0) < 0:
                 continue
             group = self.groups.get(keys)
             if group is None:
-                group = self.groups[keys] = Group(keys, tuple(n for block in order for _, n in block))
-            group.sources.append(Source(t, classes, order, float(energy), float(cycles)))
-            group.least_energy = min(group.least_energy, float(energy))
-            group.least_cycles = min(group.least_cycles, float(cycles))
+                group = Group(keys, tuple(n for block in order for _, n in block))
+                self.add(group)
+            found.append((group, order))
+        return found
+
+    def add(self, group: Group) -> None:
+        """Enters a group and numbers its keys."""
+        self.groups[group.keys] = group
+        for numbers, key in zip(self.numbers, group.keys):
+            numbers.setdefault(key, len(numbers))
 
     def _keys(self, t: int, order: tuple[Loops, ...]) -> tuple[Key, ...]:
         arrays = self.templates[t]
@@ -302,9 +330,7 @@ class KindRows:
 
     def memory(self, key: Key) -> int:
         """Tracked memory (index) of a key, -1 for none."""
-        name = self.kind.backing[key[0] - 1]
-        tracked = [n for n, _ in self.kind.tracked]
-        return tracked.index(name) if key[0] and name in tracked else -1
+        return self._tracked[key[0]]
 
     def _room(self, keys: tuple[Key, ...]) -> list[int]:
         room = [bits for _, bits in self.kind.tracked]

@@ -12,17 +12,23 @@ from math import inf, isfinite
 
 import numpy as np
 
-from tileloom.fusion.optimal.bounds import Forest, Messages, forest_of, pass_messages
+from tileloom.fusion.optimal.bounds import Forest, Messages, Passer, forest_of
 from tileloom.fusion.optimal.graph import FusedGraph
-from tileloom.fusion.optimal.join import Choice, Joiner
-from tileloom.fusion.optimal.rows import OUTSIDE, Group, KindRows
+from tileloom.fusion.optimal.join import Choice, Joined, Joiner
+from tileloom.fusion.optimal.rows import OUTSIDE, Group, Key, KindRows
+from tileloom.search.optimal.arrays import Floats
 from tileloom.search.optimal.kernels import EDP, LATENCY
 
 SLACK = 1e-9
 """Relative room for sums made in another order."""
 
-STEPS = (0.0, 1 / 256, 1 / 32, 1 / 8, 1 / 2, 1.0)
-"""Thresholds, as shares of the way from the lower bound to the best schedule known."""
+FIRST = 1.02
+"""First threshold, as a multiple of the bound, where no schedule is known."""
+
+BEAM = 48
+"""Groups per layer and labels per cut of the attempt that bounds the optimum from above."""
+
+MAX_PATHS = 200
 
 
 @dataclass
@@ -43,6 +49,7 @@ class Solver:
     def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int) -> None:
         self.graph, self.kinds, self.objective = graph, kinds, objective
         self.forest: Forest = forest_of(graph)
+        self.passer = Passer(graph, self.forest, kinds)
         self.distinct = list(dict.fromkeys(kinds))
         self.least = {k: k.least() for k in self.distinct}
         self.whole = tuple(sum(self.least[k][j] for k in kinds) for j in (0, 1))
@@ -67,33 +74,104 @@ class Solver:
 
     def run(self, gap: float = 0.0) -> Found:
         """gap: stop when the best schedule is proven to be within this share of the optimum."""
-        best = unfused = self.unfused()
+        unfused = self.unfused()
         lower = self.value(*self.whole)
         if not isfinite(lower):
             return Found(inf, inf, (), unfused, counts=self.counts)
-        lower = max(lower, self._tighten(lower, best))
-        choices: tuple[Choice, ...] = ()
-        for step in self._thresholds(lower, best):
-            most = min(step, best)
-            self.counts["rounds"] += 1
-            joined, bound = self._at(most)
-            if joined:
-                value, choices = joined
-                best = min(best, value)
-                lower = max(lower, best if not gap else min(best, bound))
-                return Found(best, min(best, lower), choices, unfused, counts=self.counts)
-            lower = max(lower, most)
-            if gap and isfinite(best) and lower >= best * (1 - gap):
+        best, choices = unfused, tuple[Choice, ...]()
+        lower = max(lower, self._cheapest_path(best if isfinite(best) else lower * FIRST))
+        for beam, share in ((1, 0.0), (BEAM, 1 / 16)):
+            if isfinite(best) or share == 0:
+                found = self._attempt(lower + share * (best - lower) if share else lower, beam, best)
+                if found is not None and found[0] <= best:
+                    best, choices = found
+                if choices and best * (1 - max(gap, SLACK)) <= lower:
+                    return Found(best, min(best, lower) if gap else best, choices, unfused, counts=self.counts)
+        for most in self._thresholds(lower, best, near=bool(choices)):
+            found, bound = self._at(min(most, best * (1 + SLACK)))
+            if found is not None:
+                best, choices = min((found, (best, choices)), key=lambda f: f[0] if f[1] else inf)
+                return Found(best, best, choices, unfused, counts=self.counts)
+            lower = max(lower, min(most, best), bound)
+            if choices and lower >= best * (1 - gap):
                 break
-        if choices or not isfinite(best):
-            return Found(best, lower, choices, unfused, counts=self.counts)
-        joined, _ = self._at(best)
-        return Found(best, min(lower, best), joined[1] if joined else (), unfused, counts=self.counts)
+        return Found(best if choices else inf, min(lower, best), choices, unfused, counts=self.counts)
 
-    def _thresholds(self, lower: float, best: float) -> list[float]:
+    def _thresholds(self, lower: float, best: float, *, near: bool) -> list[float]:
+        """near: the best known is more than single problems one by one, so little is expected below it."""
         if isfinite(best):
-            return [lower + s * (best - lower) for s in STEPS]
-        return [lower * f for f in (1.0, 1.02, 1.1, 1.4, 2.0, 4.0, 16.0)] + [inf]
+            # A little above the best known, so that it is found again where bounds and sums round apart.
+            shares = (1.0,) if near else (1 / 8, 1 / 2, 1.0)
+            return [lower + s * (best - lower) + SLACK * best for s in shares]
+        return [lower * f for f in (FIRST, 1.1, 1.4, 2.0, 4.0, 16.0)] + [inf]
+
+    def _cheapest_path(self, most: float) -> float:
+        """Solves the groups along the cheapest path until all of them are exact; returns the bound they give."""
+        lower = 0.0
+        for _ in range(MAX_PATHS):
+            groups, messages = self._remaining(most)
+            total = self._total(messages)
+            if not isfinite(total):
+                return max(lower, most)
+            lower = max(lower, total)
+            self.path = self._path(groups, messages)
+            if not self.path or not self._solve_groups(self.path, messages, most):
+                break
+        return lower
+
+    def _path(
+        self, groups: Sequence[Sequence[Group]], messages: tuple[Messages | None, Messages | None]
+    ) -> list[tuple[int, Group]]:
+        """Per layer the cheapest group that agrees with its parent's; empty when there is none."""
+        chosen: dict[str, Key] = {}
+        found = []
+        for i, own in enumerate(groups):
+            layer = self.graph.layers[i]
+            agreed = {layer.tensors.index(t): k for t, k in chosen.items() if t in layer.tensors}
+            parent = self.forest.parent[i]
+            must = {layer.tensors.index(parent): chosen[parent]} if parent in chosen else {}
+            best, choice = None, None
+            through = self._through_kept(messages, i)
+            for n, g in enumerate(own):
+                if any(g.keys[p] != k for p, k in must.items()):
+                    continue
+                # Of ties the one that agrees with more tensors, shares fewer loops, and is solved already.
+                differs = sum(g.keys[p] != k for p, k in agreed.items())
+                rank = (float(through[n]) * (1 + 1e-3 * differs), differs, len(g.loops), g.front is None)
+                if best is None or rank < best:
+                    best, choice = rank, g
+            if choice is None:
+                return []
+            found.append((i, choice))
+            for p, t in enumerate(layer.tensors):
+                if t in self.graph.shared:
+                    chosen.setdefault(t, choice.keys[p])
+        return found
+
+    def _attempt(self, most: float, beam: int, best: float) -> tuple[float, tuple[Choice, ...]] | None:
+        """A schedule from few groups and labels: it need not be the best, but it bounds the best from above."""
+        limit = best if isfinite(best) else most * FIRST
+        groups, messages = self._remaining(max(most, limit))
+        if beam == 1:
+            listed: list[list[Group]] = [[] for _ in groups]
+            for i, g in getattr(self, "path", []):
+                listed[i] = [g]
+        else:
+            listed = []
+            for i, own in enumerate(groups):
+                through = self._through_kept(messages, i)
+                order = [n for n in np.argsort(through, kind="stable")[:beam] if through[n] <= most]
+                keys = tuple(OUTSIDE for _ in self.graph.layers[i].tensors)
+                listed.append([own[n] for n in order if own[n].keys != keys] + [g for g in own if g.keys == keys])
+        if any(not own for own in listed):
+            return None
+        self._solve_groups([(i, g) for i, own in enumerate(listed) for g in own], messages, limit)
+        joined = self.joiner.run(listed, self.forest, messages, limit * (1 + SLACK), beam=beam)
+        self._count(joined)
+        if not joined.points:
+            return None
+        energy, cycles, choices = min(joined.points, key=lambda p: self.value(p[0], p[1]))
+        return self.value(energy, cycles), choices
 
     # -- bounds
 
@@ -102,112 +180,93 @@ class Solver:
             rest = tuple(w - own for w, own in zip(self.whole, self.least[k]))
             k.expand(most * (1 + SLACK), (rest[0], rest[1]))
 
-    def _messages(self, groups: Sequence[Sequence[Group]]) -> tuple[Messages | None, Messages | None]:
-        def one(energy: bool) -> Messages:
-            costs: dict[int, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
-            for own in groups:
-                if id(own) not in costs:
-                    costs[id(own)] = np.array([g.energy if energy else g.cycles for g in own])
-            return pass_messages(self.graph, self.forest, groups, [costs[id(own)] for own in groups])
-
-        energy = one(True) if self.objective != LATENCY else None
-        cycles = one(False) if self.objective in (LATENCY, EDP) else None
+    def _messages(self, of_kind: dict[KindRows, list[Group]]) -> tuple[Messages | None, Messages | None]:
+        numbers = {
+            k: [np.array([n[g.keys[p]] for g in own], dtype=np.int64) for p, n in enumerate(k.numbers)]
+            for k, own in of_kind.items()
+        }
+        energy = cycles = None
+        if self.objective != LATENCY:
+            energy = self.passer.run(numbers, {k: np.array([g.energy for g in own]) for k, own in of_kind.items()})
+        if self.objective in (LATENCY, EDP):
+            cycles = self.passer.run(numbers, {k: np.array([g.cycles for g in own]) for k, own in of_kind.items()})
         return energy, cycles
 
-    def _through(self, messages: tuple[Messages | None, Messages | None], i: int) -> np.ndarray:  # type: ignore[type-arg]
+    def _through(self, messages: tuple[Messages | None, Messages | None], i: int) -> Floats:
         energy, cycles = messages
-        if energy is None:
-            assert cycles is not None
-            return cycles.through[i]
-        if cycles is None:
-            return energy.through[i]
-        return energy.through[i] * cycles.through[i]
+        if energy is None or cycles is None:
+            one = cycles if energy is None else energy
+            assert one is not None
+            return one.through[i]
+        product: Floats = energy.through[i] * cycles.through[i]
+        return product
+
+    def _through_kept(self, messages: tuple[Messages | None, Messages | None], i: int) -> Floats:
+        return self._through(messages, i)[self.kept_at[i]]
 
     def _total(self, messages: tuple[Messages | None, Messages | None]) -> float:
         return self.value(messages[0].total if messages[0] else 0.0, messages[1].total if messages[1] else 0.0)
 
     def _remaining(self, most: float) -> tuple[list[list[Group]], tuple[Messages | None, Messages | None]]:
         """Per layer the groups that bounds leave at a threshold."""
+        self.counts["rounds"] += 1
         self._expand(most)
+        of_kind: dict[KindRows, list[Group]] = {}
         for k in self.distinct:
             for g in k.groups.values():
                 g.refresh(most, self.objective)
-        of_kind = {k: [g for g in k.groups.values() if g.energy < inf and g.cycles < inf] for k in self.distinct}
+            of_kind[k] = [g for g in k.groups.values() if g.energy < inf and g.cycles < inf]
         groups = [of_kind[k] for k in self.kinds]
-        messages = self._messages(groups)
-        kept = []
-        for i, own in enumerate(groups):
-            through = self._through(messages, i)
-            kept.append([own[n] for n in np.flatnonzero(through <= most * (1 + SLACK))])
-        return kept, messages
+        messages = self._messages(of_kind)
+        self.kept_at = [np.flatnonzero(self._through(messages, i) <= most * (1 + SLACK)) for i in range(len(groups))]
+        return [[own[n] for n in at] for own, at in zip(groups, self.kept_at)], messages
 
-    def _tighten(self, lower: float, best: float) -> float:
-        """Raises bounds along the cheapest paths, by exact rows, until the cheapest path is exact."""
-        most = best if isfinite(best) else lower * 1.02
-        for _ in range(40):
-            groups, messages = self._remaining(most)
-            total = self._total(messages)
-            if not isfinite(total):
-                return lower if not isfinite(best) else min(best, max(lower, most))
-            lower = max(lower, total)
-            near = total * (1 + SLACK)
-            if isfinite(best):
-                near = max(near, total + (best - total) / 256)
-            if not self._solve(groups, messages, near, most):
-                break
-        return lower
-
-    def _solve(
+    def _solve_groups(
         self,
-        groups: Sequence[Sequence[Group]],
+        wanted: Sequence[tuple[int, Group]],
         messages: tuple[Messages | None, Messages | None],
-        near: float,
         most: float,
     ) -> int:
-        """Exact rows (complete up to `most`) of all groups through which a path of at most `near` leads."""
-        wanted: dict[int, tuple[KindRows, Group, float, float]] = {}
-        for i, own in enumerate(groups):
-            full = [m.through[i] if m is not None else None for m in messages]
-            listed = [g for g in self.kinds[i].groups.values() if g.energy < inf and g.cycles < inf]
-            at = {id(g): n for n, g in enumerate(listed)}
-            for g in own:
-                n = at[id(g)]
-                energy = float(full[0][n]) if full[0] is not None else 0.0
-                cycles = float(full[1][n]) if full[1] is not None else 0.0
-                if self.value(energy, cycles) > near * (1 + SLACK):
-                    continue
-                rest = (
-                    energy - g.energy if full[0] is not None else 0.0,
-                    cycles - g.cycles if full[1] is not None else 0.0,
-                )
-                known = wanted.get(id(g))
-                if known is not None:
-                    rest = (min(rest[0], known[2]), min(rest[1], known[3]))
-                wanted[id(g)] = (self.kinds[i], g, *rest)
-        done = 0
-        for kind, g, energy, cycles in wanted.values():
-            if g.front is not None and g.front.limit >= most:
-                continue
+        """Exact rows (complete up to `most`) of groups of layers; returns how many were not known yet."""
+        missing = [(i, g) for i, g in wanted if g.front is None or g.front.limit < most]
+        rest: dict[int, tuple[KindRows, Group, float, float]] = {}
+        place: dict[int, dict[int, int]] = {}
+        for i, g in missing:
+            kind = self.kinds[i]
+            if id(kind) not in place:
+                listed = [x for x in kind.groups.values() if x.energy < inf and x.cycles < inf]
+                place[id(kind)] = {id(x): n for n, x in enumerate(listed)}
+            n = place[id(kind)][id(g)]
+            energy = messages[0].through[i][n] - g.energy if messages[0] is not None else 0.0
+            cycles = messages[1].through[i][n] - g.cycles if messages[1] is not None else 0.0
+            known = rest.get(id(g))
+            if known is not None:
+                energy, cycles = min(energy, known[2]), min(cycles, known[3])
+            rest[id(g)] = (kind, g, float(energy), float(cycles))
+        for kind, g, energy, cycles in rest.values():
             front = kind.solve(g, most * (1 + SLACK), (max(energy, 0.0), max(cycles, 0.0)))
-            done += 1
             self.counts["groups solved"] += 1
             self.counts["rows"] += len(front.values)
-        return done
+        return len(rest)
 
     # -- labels
 
     def _at(self, most: float) -> tuple[tuple[float, tuple[Choice, ...]] | None, float]:
-        """The best schedule of at most `most`, if there is one."""
-        for _ in range(40):
+        """The best schedule of at most `most` (None: there is none), and the bound of all."""
+        for _ in range(MAX_PATHS):
             groups, messages = self._remaining(most)
-            if not self._solve(groups, messages, most, most):
+            if any(not own for own in groups):
+                return None, most
+            wanted = [(i, g) for i, own in enumerate(groups) for g in own]
+            if not self._solve_groups(wanted, messages, most):
                 break
-        if any(not own for own in groups):
-            return None, most
         joined = self.joiner.run(groups, self.forest, messages, most * (1 + SLACK))
-        self.counts["labels"] += joined.labels
-        self.counts["widest"] = max(self.counts["widest"], joined.widest)
+        self._count(joined)
         if not joined.points:
             return None, most
         energy, cycles, choices = min(joined.points, key=lambda p: self.value(p[0], p[1]))
         return (self.value(energy, cycles), choices), self._total(messages)
+
+    def _count(self, joined: Joined) -> None:
+        self.counts["labels"] += joined.labels
+        self.counts["widest"] = max(self.counts["widest"], joined.widest)
