@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 from tileloom.architecture.model import Architecture
@@ -34,14 +34,16 @@ def graph_of_accelforge(
     return FusedGraph(workload.name, tuple(layers))
 
 
-def graph_of_problems(name: str, problems: Sequence[Problem], architecture: Architecture) -> FusedGraph:
+def graph_of_problems(
+    name: str, problems: Sequence[Problem], architecture: Architecture, *, pinned: Collection[str] = ()
+) -> FusedGraph:
     """Problems in execution order on one architecture; a tensor of one name is the same tensor.
 
     A tensor that one problem writes and another reads may live in any memory of a single instance that takes it;
-    every other tensor starts and ends in the outermost memory.
+    every other tensor, and those `pinned`, starts and ends in the outermost memory.
     """
     written = {p.output.name for p in problems}
-    between = {t.name for p in problems for t in p.inputs} & written
+    between = ({t.name for p in problems for t in p.inputs} & written) - set(pinned)
     backing = single_memories(architecture)
     layers = []
     for problem in problems:
