@@ -7,7 +7,7 @@ rank group that agree on the shared loops form a class; only undominated ones ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from tileloom.search.optimal.prepare import ranges
 
 PERSISTENT = -1
 """Stage of what stays for the whole run."""
+
+WINDOW = 256
+"""Comparisons per option in the filter of classes."""
 
 LoopAt = tuple[int, int, int]
 """(block, dim, trips) of a shared loop."""
@@ -80,6 +83,32 @@ class FusedArrays:
     limits: LimitArrays
     reserve: LimitArrays
     reserved: tuple[Reserved, ...]
+
+    @cached_property
+    def _tracked_limits(self) -> tuple[LimitArrays, tuple[int, ...]]:
+        """The limits with one more per tracked memory that holds something, and these memories."""
+        forms, coefficient, at = list(self.limits.forms), list(self.limits.coefficient), list(self.limits.at)
+        memories = sorted({r.memory for r in self.reserved})
+        for m in memories:
+            for i, r in enumerate(self.reserved):
+                if r.memory == m:
+                    a, b = self.reserve.forms[i], self.reserve.forms[i + 1]
+                    coefficient += list(self.reserve.coefficient[a:b])
+                    at += list(self.reserve.at[a:b])
+            forms.append(len(coefficient))
+        limits = LimitArrays(
+            forms=np.array(forms, dtype=np.int64),
+            coefficient=np.array(coefficient, dtype=np.float64),
+            at=np.array(at, dtype=np.int64),
+            low=np.append(self.limits.low, np.zeros(len(memories))),
+            high=self.limits.high,
+        )
+        return limits, tuple(memories)
+
+    def limits_with(self, room: Floats) -> LimitArrays:
+        """The limits, and those of tracked memories: bits left for this problem's own tiles in each."""
+        limits, memories = self._tracked_limits
+        return limits._replace(high=np.append(limits.high, [room[m] for m in memories]))
 
     def tiles_of(self, rows: Ints) -> list[list[int]]:
         """Per dim the tiles below its allowed slots, for one row of `table` per group."""
@@ -250,7 +279,7 @@ def class_table(
         label = label.reshape(-1)
     order = np.lexsort((np.log(values).sum(axis=1), label))
     bounds = np.searchsorted(label[order], np.arange(len(unique) + 1))
-    kept = front_of_classes(np.ascontiguousarray(values), np.array(equal), order, bounds)
+    kept = front_of_classes(np.ascontiguousarray(values), np.array(equal), order, bounds, WINDOW)
     order = order[kept[order]]
     starts = np.searchsorted(label[order], np.arange(len(unique) + 1)).astype(np.int64)
     tiles, values = tiles[order], values[order]

@@ -8,26 +8,28 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY, _feasible, bound
+from tileloom.search.optimal.kernels import EDP, LATENCY, _feasible, bound
 
 
 @njit(cache=True, nogil=True)
-def front_of_classes(values, equal, order, starts):
-    """Which options no other option of the same class dominates; bool[options].
+def front_of_classes(values, equal, order, starts, window):
+    """Which options no compared option of the same class dominates; bool[options].
 
     values  float64[options, columns];  order: options sorted by class, then so that a dominating one comes first
     starts  int64[classes + 1] into order;  equal: columns on which a dominating option must agree
+    window  each option is compared with this many kept ones at most, those that pruned lately first; some dominated
+            ones may stay, which costs time later but loses nothing
     """
     kept = np.zeros(values.shape[0], dtype=np.bool_)
     columns = values.shape[1]
+    front = np.empty(values.shape[0], dtype=np.int64)
     for c in range(starts.shape[0] - 1):
+        size = 0
         for i in range(starts[c], starts[c + 1]):
             row = order[i]
             dominated = False
-            for k in range(starts[c], i):
-                other = order[k]
-                if not kept[other]:
-                    continue
+            for k in range(min(size, window)):
+                other = front[k]
                 better = True
                 for j in range(columns):
                     if values[other, j] > values[row, j] or (equal[j] and values[other, j] != values[row, j]):
@@ -35,8 +37,15 @@ def front_of_classes(values, equal, order, starts):
                         break
                 if better:
                     dominated = True
+                    front[k] = front[k // 2]
+                    front[k // 2] = other
                     break
-            kept[row] = not dominated
+            if not dominated:
+                at = size if size < window else window // 2
+                front[size] = front[at]
+                front[at] = row
+                size += 1
+                kept[row] = True
     return kept
 
 
@@ -115,13 +124,13 @@ def class_bounds(
 
 
 @njit(cache=True, nogil=True)
-def exact_rows(table, rows, groups, cost, limits, reserve, room, memory_of, objective, goal, best_only):
+def exact_rows(table, rows, groups, cost, limits, reserve, objective, goal):
     """All combinations of one option per group that are legal and within the goal.
 
     table   float64[options, columns];  rows: int64[...] options of group g at rows[groups[g] : groups[g + 1]]
-    room    float64[memories]: bits left for the reservations of each tracked memory;  memory_of: int64[forms]
+    limits  with the capacities of tracked memories
     goal    (extra energy, extra cycles, most energy, most cycles, most product): kept when energy + extra, cycles +
-            extra and their product (for EDP) are within;  best_only: only rows better than all before, the last is best
+            extra and their product (for EDP) are within
     Returns (values float64[n, 2 + forms], options int64[n, groups]).
     """
     count = groups.shape[0] - 1
@@ -144,7 +153,6 @@ def exact_rows(table, rows, groups, cost, limits, reserve, room, memory_of, obje
     prefix = np.ones((count + 1, columns))
     low = np.empty(columns)
     high = np.empty(columns)
-    taken = np.empty(room.shape[0])
     at = groups[:count].copy()
     n = 0
     depth = 0
@@ -160,16 +168,6 @@ def exact_rows(table, rows, groups, cost, limits, reserve, room, memory_of, obje
             low[j] = prefix[depth + 1, j] * rest_low[depth + 1, j]
             high[j] = prefix[depth + 1, j] * rest_high[depth + 1, j]
         if not _feasible(low, high, limits):
-            continue
-        taken[:] = 0.0
-        for i in range(forms):
-            for k in range(reserve.forms[i], reserve.forms[i + 1]):
-                taken[memory_of[i]] += reserve.coefficient[k] * low[reserve.at[k]]
-        full = False
-        for m in range(room.shape[0]):
-            if taken[m] > room[m]:
-                full = True
-        if full:
             continue
         energy, cycles = bound(low, high, cost, objective, np.inf)
         if energy + goal[0] > goal[2] or cycles + goal[1] > goal[3]:
@@ -197,13 +195,6 @@ def exact_rows(table, rows, groups, cost, limits, reserve, room, memory_of, obje
         for g in range(count):
             options[n, g] = rows[at[g] - 1]
         n += 1
-        if best_only:
-            if objective == LATENCY:
-                goal[3] = cycles * (1 - 1e-12)
-            elif objective == ENERGY:
-                goal[2] = energy * (1 - 1e-12)
-            else:
-                goal[4] = energy * cycles * (1 - 1e-12)
     return values[:n], options[:n]
 
 

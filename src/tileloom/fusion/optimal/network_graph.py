@@ -19,15 +19,51 @@ from tileloom.workload.network import Layer, Network, VectorOp
 from tileloom.workload.problem import Axis, Dim, Problem, Role, Tensor
 
 IN_PLACE = frozenset(
-    """Relu LeakyRelu PRelu Elu Selu Celu ThresholdedRelu Sigmoid HardSigmoid HardSwish Swish Gelu Mish Softplus Softsign
-    Tanh Clip Erf Exp Sqrt Neg Abs BatchNormalization Dropout Identity Cast Reshape Flatten Squeeze Unsqueeze
-    QuantizeLinear DequantizeLinear Reciprocal Log Pow""".split()
+    [
+        "Relu",
+        "LeakyRelu",
+        "PRelu",
+        "Elu",
+        "Selu",
+        "Celu",
+        "ThresholdedRelu",
+        "Sigmoid",
+        "HardSigmoid",
+        "HardSwish",
+        "Swish",
+        "Gelu",
+        "Mish",
+        "Softplus",
+        "Softsign",
+        "Tanh",
+        "Clip",
+        "Erf",
+        "Exp",
+        "Sqrt",
+        "Neg",
+        "Abs",
+        "BatchNormalization",
+        "Dropout",
+        "Identity",
+        "Cast",
+        "Reshape",
+        "Flatten",
+        "Squeeze",
+        "Unsqueeze",
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "Reciprocal",
+        "Log",
+        "Pow",
+    ]
 )
 """One tensor in, the same values' places out: done as the producer writes."""
 
-ELEMENTWISE = frozenset("Add Sub Mul Div Min Max Sum Mean".split())
-UNARY = frozenset("Softmax LogSoftmax LayerNormalization RMSNormalization InstanceNormalization GroupNormalization".split())
-POOLING = frozenset("MaxPool AveragePool GlobalAveragePool GlobalMaxPool".split())
+ELEMENTWISE = frozenset(["Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "Mean"])
+UNARY = frozenset(
+    ["Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization"]
+)
+POOLING = frozenset(["MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"])
 
 
 def graph_of_network(network: Network, architecture: Architecture) -> FusedGraph:
@@ -96,14 +132,19 @@ class _Reader:
             names.setdefault(t.name, f"{layer.name}.{t.name}")
         if len(set(names.values())) < len(names):
             # One tensor in two places is read twice.
-            names = {own: f"{edge}" if list(names.values()).index(edge) == k else f"{edge}'" for k, (own, edge) in enumerate(names.items())}
+            names = {
+                own: f"{edge}" if list(names.values()).index(edge) == k else f"{edge}'"
+                for k, (own, edge) in enumerate(names.items())
+            }
         renamed = replace(
             problem, name=layer.name, tensors=tuple(replace(t, name=names[t.name]) for t in problem.tensors)
         )
         self.shapes[layer.outputs[0]] = tuple(a.span(problem.extents) for a in output.axes)
         copies = [renamed]
         if layer.count > 1:
-            raise InputError(f"layer '{layer.name}' runs {layer.count} times: a fused schedule needs each run as a layer")
+            raise InputError(
+                f"layer '{layer.name}' runs {layer.count} times: a fused schedule needs each run as a layer"
+            )
         return copies
 
     def _vector(self, node: VectorOp) -> Problem | None:

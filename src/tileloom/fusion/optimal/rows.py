@@ -19,10 +19,13 @@ from tileloom.fusion.optimal.compiled import PERSISTENT, FusedArrays, LoopAt, Te
 from tileloom.fusion.optimal.kernels import class_bounds, exact_rows, pareto_in_groups
 from tileloom.fusion.optimal.orders import Loops, sequences
 from tileloom.fusion.optimal.space import Sharing, fused_templates, setting_for
-from tileloom.search.optimal.arrays import Floats, Ints
+from tileloom.search.mappers.optimal import OptimalMapper
+from tileloom.search.objective import Objective
+from tileloom.search.optimal.arrays import Floats, Goal, Ints, LimitArrays
 from tileloom.search.optimal.columns import rank_groups
 from tileloom.search.optimal.compile import Layout
-from tileloom.search.optimal.kernels import EDP, LATENCY
+from tileloom.search.optimal.kernels import EDP, LATENCY, filter_options
+from tileloom.search.optimal.prepare import NO_POINTS, ranges
 from tileloom.search.optimal.space import Setting, required_use
 from tileloom.workload.problem import Problem
 
@@ -92,11 +95,13 @@ class Front:
 class Group:
     """keys per position (OUTSIDE for unshared ones); loops: trips of the shared loops, outermost first.
 
+    room             bits that its shared tiles leave in each tracked memory
     energy, cycles   what a row costs at least: `least_*` of the sources, or more once exact rows are known (`refresh`)
     """
 
     keys: tuple[Key, ...]
     loops: tuple[int, ...]
+    room: tuple[int, ...] = ()
     sources: list[Source] = field(default_factory=list)
     least_energy: float = inf
     least_cycles: float = inf
@@ -153,7 +158,7 @@ class KindRows:
             roomy=kind.roomy,
             loops_per_dim=self.limits.loops_per_dim,
         )
-        bounds, classes, of = [], [], []
+        bounds, classes, of, needs = [], [], [], []
         for inside, chip in kind.chips.items():
             setting = setting_for(kind.problem, chip)
             sharing = self._sharing(setting, inside)
@@ -174,6 +179,7 @@ class KindRows:
                 self.setting_of.append(len(self.settings) - 1)
                 bounds.append(found[0])
                 classes.append(found[1])
+                needs.append(found[2])
         if not bounds:
             return
         values = np.vstack(bounds) * self.kind.count
@@ -186,6 +192,7 @@ class KindRows:
         self._classes, self._offsets = classes, offsets
         self._template = np.concatenate(of)[order]
         self._row = order - offsets[self._template]
+        self._needs = np.vstack(needs)[order]
         self._done = np.zeros(len(order), dtype=np.bool_)
         # What shares nothing on chip is always listed: it bounds the optimum from above.
         own = np.array([arrays.fused.fused == 0 for arrays in self.templates])
@@ -219,19 +226,19 @@ class KindRows:
         backing = frozenset(names.index(n) for n in kind.backing if n in names)
         return Sharing(inside, kind.shared, kind.persistent, tuple(loops), backing)
 
-    def _bound(self, arrays: FusedArrays) -> tuple[Floats, Ints] | None:
+    def _bound(self, arrays: FusedArrays) -> tuple[Floats, Ints, Floats] | None:
+        """Per shared tiling: least energy and cycles, classes, least bits of own tiles in each tracked memory."""
         counts = np.array([len(own) for own in arrays.loops], dtype=np.int64)
         most = min(self.limits.max_loops, 1_000_000)
         values, reserved, classes = class_bounds(
             arrays.low, arrays.high, counts, arrays.groups, most, arrays.cost, arrays.limits, arrays.reserve,
             self.objective, inf, inf, inf,
         )  # fmt: skip
-        fits = np.ones(len(values), dtype=np.bool_)
-        for m, (_, bits) in enumerate(self.kind.tracked):
-            forms = [i for i, r in enumerate(arrays.reserved) if r.memory == m]
-            if forms:
-                fits &= reserved[:, forms].sum(axis=1) <= bits
-        return (values[fits], classes[fits]) if fits.any() else None
+        needs = np.zeros((len(values), len(self.kind.tracked)))
+        for i, r in enumerate(arrays.reserved):
+            needs[:, r.memory] += reserved[:, i]
+        fits = (needs <= [bits for _, bits in self.kind.tracked]).all(axis=1)
+        return (values[fits], classes[fits], needs[fits]) if fits.any() else None
 
     def least(self) -> tuple[float, float]:
         """Least energy and least cycles of any group."""
@@ -264,7 +271,10 @@ class KindRows:
             found = self._listed.get(shape)
             if found is None:
                 found = self._listed[shape] = self._groups_of(t, loops)
+            needs = self._needs[i].tolist()
             for group, order in found:
+                if any(n > r for n, r in zip(needs, group.room)):
+                    continue
                 group.sources.append(Source(t, classes, order, energy, cycles))
                 group.least_energy = min(group.least_energy, energy)
                 group.least_cycles = min(group.least_cycles, cycles)
@@ -279,11 +289,12 @@ class KindRows:
         found = []
         for order in sequences(tuple(map(tuple, blocks)), halo, self.limits.loops_per_dim, self.limits.max_loops):
             keys = self._keys(t, order)
-            if min(self._room(keys), default=0) < 0:
+            room = tuple(self._room(keys))
+            if min(room, default=0) < 0:
                 continue
             group = self.groups.get(keys)
             if group is None:
-                group = Group(keys, tuple(n for block in order for _, n in block))
+                group = Group(keys, tuple(n for block in order for _, n in block), room)
                 self.add(group)
             found.append((group, order))
         return found
@@ -345,28 +356,18 @@ class KindRows:
 
     # -- exact rows
 
-    def best(self, keys: tuple[Key, ...]) -> tuple[float, float] | None:
-        """(energy, cycles) of a row of the group with the least value; None when it has no legal row.
-
-        Persistent tensors stay outside: what they take on chip is up to the other problems.
-        """
-        group = self.groups.get(keys)
-        if group is None:
+    def unfused(self) -> tuple[float, float] | None:
+        """(energy, cycles) of the best mapping with every tensor outside; None when there is none."""
+        kind = self.kind
+        if frozenset() not in kind.chips:
             return None
-        if self.kind.problem.copy:
-            return group.least_energy, group.least_cycles
-        room = np.array(self._room(keys), dtype=np.float64)
-        value, found = inf, None
-        for source in sorted(group.sources, key=lambda s: self.value(s.energy, s.cycles)):
-            if self.value(source.energy, source.cycles) >= value:
-                break
-            if self.templates[source.template].fused.template.inside & self.kind.persistent:
-                continue
-            rows, _ = self._exact(source, room, value, (0.0, 0.0), best_only=True)
-            if len(rows):
-                found = float(rows[-1, 0]), float(rows[-1, 1])
-                value = self.value(*found)
-        return found
+        if kind.problem.copy:
+            return 0.0, 0.0
+        name: Objective = "latency" if self.objective == LATENCY else "edp" if self.objective == EDP else "energy"
+        result = OptimalMapper(tie_break=False).search(kind.problem, kind.chips[frozenset()], name)
+        if result.cost is None:
+            return None
+        return result.cost.energy_pj * kind.count, result.cost.cycles * kind.count
 
     def value(self, energy: float, cycles: float) -> float:
         return cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
@@ -375,7 +376,7 @@ class KindRows:
         """Exact Pareto rows of a group whose value, with `rest` of the other problems, is at most `limit`."""
         if group.front is not None and group.front.limit >= limit:
             return group.front
-        room = np.array(self._room(group.keys), dtype=np.float64)
+        room = np.array(group.room, dtype=np.float64)
         memories, width = len(self.kind.tracked), 2 + len(group.loops)
         blocks, origins = [np.empty((0, 2 + memories * width))], list[tuple[Source | None, Ints]]()
         for source in group.sources:
@@ -392,29 +393,57 @@ class KindRows:
     def within(self, energy: float, cycles: float, limit: float) -> bool:
         return self.value(energy, cycles) <= limit
 
-    def _exact(
-        self, source: Source, room: Floats, limit: float, rest: tuple[float, float], best_only: bool = False
-    ) -> tuple[Floats, Ints]:
+    def _exact(self, source: Source, room: Floats, limit: float, rest: tuple[float, float]) -> tuple[Floats, Ints]:
         arrays = self.templates[source.template]
-        ranges = [np.arange(arrays.classes[c], arrays.classes[c + 1]) for c in source.classes]
-        starts = np.cumsum([0, *(len(r) for r in ranges)]).astype(np.int64)
-        rows = np.concatenate(ranges) if ranges else np.empty(0, dtype=np.int64)
-        memory_of = np.array([r.memory for r in arrays.reserved], dtype=np.int64)
-        most = (inf, inf, inf)
-        if self.objective == EDP:
-            most = (inf, inf, limit)
-        elif self.objective == LATENCY:
-            most = (inf, limit, inf)
-        else:
-            most = (limit, inf, inf)
         count = self.kind.count
-        goal = np.array([*(r / count for r in rest), most[0] / count, most[1] / count, most[2] / count**2])
+        extra = (rest[0] / count, rest[1] / count)
+        most = [inf, inf, inf]
+        if self.objective == EDP:
+            most[2] = limit / count**2
+            most[0] = most[2] / max(extra[1] + source.cycles / count, 1e-300)
+            most[1] = most[2] / max(extra[0] + source.energy / count, 1e-300)
+        elif self.objective == LATENCY:
+            most[1] = limit / count
+        else:
+            most[0] = limit / count
+        parts = [np.arange(arrays.classes[c], arrays.classes[c + 1]) for c in source.classes]
+        limits = arrays.limits_with(room)
+        kept = self._filtered(arrays, parts, limits, most[0] - extra[0], most[1] - extra[1])
+        if kept is None:
+            return np.empty((0, 2 + len(arrays.reserved))), np.empty((0, len(parts)), dtype=np.int64)
+        order = sorted(range(len(kept)), key=lambda g: len(kept[g]))
+        rows = np.concatenate([kept[g] for g in order])
+        starts = ranges([len(kept[g]) for g in order])
+        goal = np.array([*extra, *most])
         values, options = exact_rows(
-            arrays.table, rows, starts, arrays.cost, arrays.limits, arrays.reserve, room, memory_of, self.objective,
-            goal, best_only,
-        )  # fmt: skip
+            arrays.table, rows, starts, arrays.cost, limits, arrays.reserve, self.objective, goal
+        )
         values[:, :2] *= count
-        return values, options
+        back = np.empty_like(options)
+        back[:, order] = options
+        return values, back
+
+    def _filtered(
+        self, arrays: FusedArrays, parts: list[Ints], limits: LimitArrays, energy: float, cycles: float
+    ) -> list[Ints] | None:
+        """Options per group that bounds and limits leave; None when nothing is left."""
+        if sum(len(p) for p in parts) <= 4 * len(parts):
+            return parts
+        rows = np.concatenate(parts)
+        table = np.ascontiguousarray(arrays.table[rows])
+        starts = ranges([len(p) for p in parts])
+        alive, own = np.diff(starts), np.arange(len(rows), dtype=np.int64)
+        objective = EDP if self.objective == EDP else self.objective
+        slack = 1 + 1e-9
+        goal = Goal(objective, 1.0, energy * slack, cycles * slack)
+        best = inf if objective == EDP else (cycles if objective == LATENCY else energy) * slack
+        possible, _ = filter_options(
+            table, starts, np.ones(table.shape[1]), np.ones(len(parts), dtype=np.bool_), own, alive,
+            np.empty(len(rows)), arrays.cost, limits, goal, best, NO_POINTS, 0, np.zeros(5, dtype=np.int64),
+        )  # fmt: skip
+        if not possible:
+            return None
+        return [np.sort(rows[own[begin : begin + n]]) for begin, n in zip(starts, alive)]
 
     def _levels(self, source: Source, values: Floats, memories: int, width: int) -> Floats:
         arrays = self.templates[source.template]

@@ -65,7 +65,7 @@ class Solver:
         known: dict[KindRows, tuple[float, float] | None] = {}
         for k in self.kinds:
             if k not in known:
-                known[k] = k.best((OUTSIDE,) * len(k.kind.problem.tensors))
+                known[k] = k.unfused()
             own = known[k]
             if own is None:
                 return inf
@@ -79,7 +79,7 @@ class Solver:
         if not isfinite(lower):
             return Found(inf, inf, (), unfused, counts=self.counts)
         best, choices = unfused, tuple[Choice, ...]()
-        lower = max(lower, self._cheapest_path(best if isfinite(best) else lower * FIRST))
+        lower = max(lower, self._cheapest_path(lower, best))
         for beam, share in ((1, 0.0), (BEAM, 1 / 16)):
             if isfinite(best) or share == 0:
                 found = self._attempt(lower + share * (best - lower) if share else lower, beam, best)
@@ -105,14 +105,22 @@ class Solver:
             return [lower + s * (best - lower) + SLACK * best for s in shares]
         return [lower * f for f in (FIRST, 1.1, 1.4, 2.0, 4.0, 16.0)] + [inf]
 
-    def _cheapest_path(self, most: float) -> float:
-        """Solves the groups along the cheapest path until all of them are exact; returns the bound they give."""
-        lower = 0.0
+    def _cheapest_path(self, lower: float, best: float) -> float:
+        """Solves the groups along the cheapest path until all of them are exact; returns the bound they give.
+
+        Only what lies below a threshold is looked at, which rises until it encloses the path.
+        """
+        share = (FIRST - 1) / len(self.kinds)
         for _ in range(MAX_PATHS):
+            most = min(lower * (1 + share), best)
             groups, messages = self._remaining(most)
             total = self._total(messages)
-            if not isfinite(total):
-                return max(lower, most)
+            if total > most * (1 + SLACK):
+                lower = max(lower, most)
+                if most >= best:
+                    return best
+                share *= 2
+                continue
             lower = max(lower, total)
             self.path = self._path(groups, messages)
             if not self.path or not self._solve_groups(self.path, messages, most):
