@@ -24,7 +24,7 @@ from tileloom.search.objective import Objective
 from tileloom.search.optimal.arrays import Floats, Goal, Ints, LimitArrays
 from tileloom.search.optimal.columns import rank_groups
 from tileloom.search.optimal.compile import Layout
-from tileloom.search.optimal.kernels import EDP, LATENCY, filter_options
+from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY, filter_options, search
 from tileloom.search.optimal.prepare import NO_POINTS, ranges
 from tileloom.search.optimal.space import Setting, required_use
 from tileloom.workload.problem import Problem
@@ -37,6 +37,9 @@ Key = tuple[int, tuple[tuple[int, int], ...]]
 
 OUTSIDE: Key = (0, ())
 """In the outermost memory."""
+
+
+NO_OWNERS = np.empty((0, 0), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Group:
     energy: float = inf
     cycles: float = inf
     front: Front | None = None
+    refined: bool = False
 
     def refresh(self, most: float, objective: int) -> None:
         """Sets energy and cycles to what is known of rows that can be part of a schedule of at most `most`."""
@@ -276,8 +280,10 @@ class KindRows:
                 if any(n > r for n, r in zip(needs, group.room)):
                     continue
                 group.sources.append(Source(t, classes, order, energy, cycles))
-                group.least_energy = min(group.least_energy, energy)
-                group.least_cycles = min(group.least_cycles, cycles)
+                if energy < group.least_energy or cycles < group.least_cycles:
+                    group.refined = False
+                    group.least_energy = min(group.least_energy, energy)
+                    group.least_cycles = min(group.least_cycles, cycles)
 
     def _groups_of(self, t: int, loops: tuple[LoopAt, ...]) -> list[tuple[Group, tuple[Loops, ...]]]:
         """Every group, with its order of shared loops, that a template's choice of shared loops can be part of."""
@@ -355,6 +361,31 @@ class KindRows:
         return room
 
     # -- exact rows
+
+    def refine(self, group: Group) -> None:
+        """Replaces the bounds of a group by the least energy and cycles of any of its rows (inf: it has none)."""
+        group.refined = True
+        if self.kind.problem.copy:
+            return
+        room = np.array(group.room, dtype=np.float64)
+        if self.objective != LATENCY:
+            group.least_energy = self._least_row(group, room, ENERGY)
+        if self.objective in (LATENCY, EDP):
+            group.least_cycles = self._least_row(group, room, LATENCY)
+
+    def _least_row(self, group: Group, room: Floats, code: int) -> float:
+        best, count = inf, self.kind.count
+        for source in sorted(group.sources, key=lambda s: s.cycles if code == LATENCY else s.energy):
+            if (source.cycles if code == LATENCY else source.energy) >= best:
+                break
+            arrays = self.templates[source.template]
+            parts = [np.arange(arrays.classes[c], arrays.classes[c + 1]) for c in source.classes]
+            value, *_ = search(
+                np.ascontiguousarray(arrays.table[np.concatenate(parts)]), ranges([len(p) for p in parts]), arrays.cost,
+                arrays.limits_with(room), Goal(code), best / count, NO_POINTS, NO_OWNERS, 0,
+            )  # fmt: skip
+            best = min(best, float(value) * count)
+        return best
 
     def unfused(self) -> tuple[float, float] | None:
         """(energy, cycles) of the best mapping with every tensor outside; None when there is none."""

@@ -6,7 +6,7 @@ then finds a schedule within it, that one is optimal, and if it finds none, the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
 
@@ -15,7 +15,7 @@ import numpy as np
 from tileloom.fusion.optimal.bounds import Forest, Messages, Passer, forest_of
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.join import Choice, Joined, Joiner
-from tileloom.fusion.optimal.rows import OUTSIDE, Group, Key, KindRows
+from tileloom.fusion.optimal.rows import Group, Key, KindRows
 from tileloom.search.optimal.arrays import Floats
 from tileloom.search.optimal.kernels import EDP, LATENCY
 
@@ -28,7 +28,10 @@ FIRST = 1.02
 BEAM = 48
 """Groups per layer and labels per cut of the attempt that bounds the optimum from above."""
 
-MAX_PATHS = 200
+MAX_PATHS = 400
+
+NEAR = 2
+"""Groups of each layer whose bounds are made exact together with the cheapest path's."""
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Solver:
         self.distinct = list(dict.fromkeys(kinds))
         self.least = {k: k.least() for k in self.distinct}
         self.whole = tuple(sum(self.least[k][j] for k in kinds) for j in (0, 1))
-        self.counts = {"labels": 0, "widest": 0, "groups solved": 0, "rows": 0, "rounds": 0}
+        self.counts = {"labels": 0, "widest": 0, "groups refined": 0, "groups solved": 0, "rows": 0, "rounds": 0}
         self.joiner = Joiner(graph, kinds, objective)
 
     def value(self, energy: float, cycles: float) -> float:
@@ -80,14 +83,14 @@ class Solver:
             return Found(inf, inf, (), unfused, counts=self.counts)
         best, choices = unfused, tuple[Choice, ...]()
         lower = max(lower, self._cheapest_path(lower, best))
-        for beam, share in ((1, 0.0), (BEAM, 1 / 16)):
-            if isfinite(best) or share == 0:
-                found = self._attempt(lower + share * (best - lower) if share else lower, beam, best)
-                if found is not None and found[0] <= best:
-                    best, choices = found
-                if choices and best * (1 - max(gap, SLACK)) <= lower:
-                    return Found(best, min(best, lower) if gap else best, choices, unfused, counts=self.counts)
-        for most in self._thresholds(lower, best, near=bool(choices)):
+        step = (FIRST - 1) / len(self.kinds)
+        for beam, share in ((1, step), (BEAM, 4 * step)):
+            found = self._attempt(min(lower * (1 + share), best), beam)
+            if found is not None and found[0] <= best:
+                best, choices = found
+            if choices and best * (1 - max(gap, SLACK)) <= lower:
+                return Found(best, min(best, lower) if gap else best, choices, unfused, counts=self.counts)
+        for most in self._thresholds(lower, best):
             found, bound = self._at(min(most, best * (1 + SLACK)))
             if found is not None:
                 best, choices = min((found, (best, choices)), key=lambda f: f[0] if f[1] else inf)
@@ -97,13 +100,13 @@ class Solver:
                 break
         return Found(best if choices else inf, min(lower, best), choices, unfused, counts=self.counts)
 
-    def _thresholds(self, lower: float, best: float, *, near: bool) -> list[float]:
-        """near: the best known is more than single problems one by one, so little is expected below it."""
-        if isfinite(best):
-            # A little above the best known, so that it is found again where bounds and sums round apart.
-            shares = (1.0,) if near else (1 / 8, 1 / 2, 1.0)
-            return [lower + s * (best - lower) + SLACK * best for s in shares]
-        return [lower * f for f in (FIRST, 1.1, 1.4, 2.0, 4.0, 16.0)] + [inf]
+    def _thresholds(self, lower: float, best: float) -> Iterator[float]:
+        """Rising from the bound; the last is the best known, a little more so that sums in another order still count."""
+        share = 4 * (FIRST - 1) / len(self.kinds)
+        while lower * (1 + 2 * share) < best and share < 1e6:
+            yield lower * (1 + share)
+            share *= 4
+        yield best * (1 + SLACK)
 
     def _cheapest_path(self, lower: float, best: float) -> float:
         """Solves the groups along the cheapest path until all of them are exact; returns the bound they give.
@@ -123,9 +126,23 @@ class Solver:
                 continue
             lower = max(lower, total)
             self.path = self._path(groups, messages)
-            if not self.path or not self._solve_groups(self.path, messages, most):
+            if not self.path or not self._refine(groups, messages):
                 break
         return lower
+
+    def _refine(self, groups: Sequence[Sequence[Group]], messages: tuple[Messages | None, Messages | None]) -> int:
+        """Makes bounds exact along the cheapest path and for a few more groups of each layer; how many were not yet."""
+        wanted = {id(g): (self.kinds[i], g) for i, g in self.path if not g.refined}
+        if not wanted:
+            return 0
+        for i, own in enumerate(groups):
+            open_ones = [n for n in np.argsort(self._through_kept(messages, i), kind="stable") if not own[n].refined]
+            for n in open_ones[:NEAR]:
+                wanted[id(own[n])] = (self.kinds[i], own[n])
+        for kind, g in wanted.values():
+            kind.refine(g)
+        self.counts["groups refined"] += len(wanted)
+        return len(wanted)
 
     def _path(
         self, groups: Sequence[Sequence[Group]], messages: tuple[Messages | None, Messages | None]
@@ -156,10 +173,9 @@ class Solver:
                     chosen.setdefault(t, choice.keys[p])
         return found
 
-    def _attempt(self, most: float, beam: int, best: float) -> tuple[float, tuple[Choice, ...]] | None:
+    def _attempt(self, most: float, beam: int) -> tuple[float, tuple[Choice, ...]] | None:
         """A schedule from few groups and labels: it need not be the best, but it bounds the best from above."""
-        limit = best if isfinite(best) else most * FIRST
-        groups, messages = self._remaining(max(most, limit))
+        groups, messages = self._remaining(most)
         if beam == 1:
             listed: list[list[Group]] = [[] for _ in groups]
             for i, g in getattr(self, "path", []):
@@ -168,13 +184,11 @@ class Solver:
             listed = []
             for i, own in enumerate(groups):
                 through = self._through_kept(messages, i)
-                order = [n for n in np.argsort(through, kind="stable")[:beam] if through[n] <= most]
-                keys = tuple(OUTSIDE for _ in self.graph.layers[i].tensors)
-                listed.append([own[n] for n in order if own[n].keys != keys] + [g for g in own if g.keys == keys])
+                listed.append([own[n] for n in np.argsort(through, kind="stable")[:beam]])
         if any(not own for own in listed):
             return None
-        self._solve_groups([(i, g) for i, own in enumerate(listed) for g in own], messages, limit)
-        joined = self.joiner.run(listed, self.forest, messages, limit * (1 + SLACK), beam=beam)
+        self._solve_groups([(i, g) for i, own in enumerate(listed) for g in own], messages, most)
+        joined = self.joiner.run(listed, self.forest, messages, most * (1 + SLACK), beam=beam)
         self._count(joined)
         if not joined.points:
             return None
