@@ -16,8 +16,9 @@ from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
 from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.explore.dmazerunner.design import design_sweep, points
 from tileloom.explore.dmazerunner.network import optimize_model
+from tileloom.explore.sources import load_network
 from tileloom.search.dmazerunner.auto import auto_optimize
-from tileloom.search.dmazerunner.full import GOALS, Optimum, count_methods, explore, optimum
+from tileloom.search.dmazerunner.full import GOALS, Optimum, count_methods, explore, optimum, uneven_optimum
 from tileloom.workload.frontends.dmazerunner import RESNET, DmazeLayer, read_model
 
 INPUTS = Path(__file__).resolve().parent.parent / "tests" / "reference" / "dmazerunner" / "inputs"
@@ -28,6 +29,8 @@ MODELS = {
     "alexnet": (22.0, "the original"),
     "bert-base-uncased": (2.0, "the original"),
 }
+LIBRARY = {"resnet18": 82.0, "mobilenetv2": 142.0}
+"""Networks of the library and CPU seconds of the original on its files of the same networks."""
 STRICT = Pruning(pe=0.8, rf=0.8, spm=0.5, no_feature_dram=True, no_spatial_reduction=True)
 T = TypeVar("T")
 
@@ -63,7 +66,15 @@ def main() -> list[str]:
             f"auto-optimizer on {name}: {len(run.layers)} layers, {run.totals().methods} mappings, {seconds:.3f} s CPU "
             f"({original / seconds:,.0f}x less than {original:g} s of {what})"
         )
+    for name, original in LIBRARY.items():
+        network = load_network(name, bits=16)
+        seconds, run = best_of(lambda network=network: optimize_model(network))  # type: ignore[misc]
+        lines.append(
+            f"auto-optimizer on {name} of the library: {len(run.layers)} layers, {run.totals().methods} mappings, "
+            f"{seconds:.3f} s CPU ({original / seconds:,.0f}x less than {original:g} s of the original)"
+        )
     lines += [proof(RESNET[5], goal) for goal in GOALS]
+    lines.append(uneven(RESNET[5]))
     start = process_time()
     rows = design_sweep(RESNET[5], points(faithful=True), faithful=True)
     seconds = process_time() - start
@@ -85,6 +96,19 @@ def proof(layer: DmazeLayer, goal: str) -> str:
     return (
         f"proven optimum of {layer.name}, {goal}: {seconds:.3f} s CPU, {proven.evaluated} mappings costed; the "
         f"auto-optimizer's is {quick_value / value - 1:.2%} above"
+    )
+
+
+def uneven(layer: DmazeLayer) -> str:
+    """The optimum over tiles that need not divide, from the one over those that do."""
+    nest, chip = Nest.of(layer.problem()), DmazeChip()
+    even = optimum(nest, chip, "edp", faithful=False).best
+    assert even is not None
+    seconds, found = best_of(lambda: uneven_optimum(nest, chip, "edp", known=even.value), rounds=1)
+    value = found.best.value if found.best else even.value
+    return (
+        f"tiles that need not divide, {layer.name}, edp: {seconds:.2f} s CPU, {found.evaluated} mappings costed, "
+        f"{'proven' if found.proven else 'not proven'}, {1 - value / even.value:.2%} below the best that divides"
     )
 
 

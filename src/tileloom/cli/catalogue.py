@@ -10,13 +10,6 @@ from typing import Any
 import tileloom
 from tileloom.core.errors import InputError, did_you_mean
 
-FORMATS = (
-    ("onnx", "network: .onnx file; shapes are inferred, weights never read (extra 'onnx')"),
-    ("yaml", "network or problem, architecture, mapping: Tileloom's own files"),
-    ("einsum", "network or problem: text as 'O[m, n] += A[m, k] * B[k, n]' with sizes"),
-    ("accelforge", "architecture, workload and mapping files of AccelForge, templates included (extra 'accelforge')"),
-)
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -42,12 +35,14 @@ def entries(kind: str) -> list[tuple[str, str]]:
     """(name, one line) of everything of a kind."""
     if kind == "architectures":
         from tileloom.architecture.load import list_architectures
+        from tileloom.architecture.notation.zigzag_library import list_machines
 
-        return list_architectures()
+        return [*list_architectures(), *list_machines()]
     if kind == "networks":
+        from tileloom.workload.frontends.zigzag_library import list_zigzag_networks
         from tileloom.workload.library import list_networks
 
-        return list_networks()
+        return [*list_networks(), *list_zigzag_networks()]
     if kind == "models":
         from tileloom.cost.registry import MODELS
 
@@ -56,7 +51,11 @@ def entries(kind: str) -> list[tuple[str, str]]:
         from tileloom.search.registry import MAPPERS
 
         return MAPPERS.summaries()
-    return list(FORMATS)
+    from tileloom.explore.formats import FORMATS, OBJECTS
+    from tileloom.mapping.notation.registry import NOTATIONS
+
+    listed = [*FORMATS.summaries(), *OBJECTS]
+    return [*listed, *((name, about) for name, about in NOTATIONS.summaries() if name not in dict(listed))]
 
 
 def entry(kind: str, name: str) -> Entry:
@@ -75,7 +74,13 @@ def entry(kind: str, name: str) -> Entry:
 
 def _architecture(name: str) -> Entry:
     from tileloom.architecture.dump import architecture_to_data, describe
+    from tileloom.architecture.notation.zigzag_library import load_machine, machine_files
     from tileloom.explore.sources import load_architecture
+
+    machines = machine_files()
+    if name in machines:
+        machine = load_machine(name)
+        return Entry(name, str(machine), {"array": dict(machine.array), "memories": machine.rows()}, machines[name])
 
     chip = load_architecture(name)
     file = Path(tileloom.__file__).parent / "architecture" / "library" / f"{name}.yaml"
@@ -83,8 +88,15 @@ def _architecture(name: str) -> Entry:
 
 
 def _network(name: str) -> Entry:
+    from tileloom.workload.frontends.zigzag_library import load_zigzag_network, network_files
     from tileloom.workload.library import library_entry
     from tileloom.workload.load import import_report, load_network
+
+    layered = network_files()
+    if name in layered:
+        layers = [n.layer for n in load_zigzag_network(name).nodes]
+        text = "\n".join([f"{name}: {len(layers)} layers, sizes by DeFiNES's dimension names", *map(str, layers)])
+        return Entry(name, text, {"layers": [{"name": y.name, **y.sizes} for y in layers]}, layered[name])
 
     network = load_network(name)
     lines = [f"{network.name}: {network.macs:,} MACs, {len(network.layers)} layers, from {network.source}"]

@@ -33,6 +33,10 @@ def print_cost(problem: Problem, mapping: MappingTree, cost: Cost) -> None:
         for component, cycles in cost.cycles_by_component:
             busy.add_row(component, short(cycles), f"{cycles / (cost.cycles or 1.0):.1%}")
         print_table(busy)
+    if cost.overlapped_cycles is not None:
+        typer.echo(
+            f"with transfers overlapped: {short(cost.overlapped_cycles)} cycles, stalls for bandwidth included\n"
+        )
     for line in cost.notes:
         typer.echo(f"note: {line}")
 

@@ -15,7 +15,22 @@ from typing import Annotated
 import typer
 
 from tileloom import __version__
-from tileloom.cli.commands import check, compare, conform, doctor, evaluate, imports, listing, map, report, study
+from tileloom.cli.commands import (
+    check,
+    codesign,
+    compare,
+    conform,
+    convert,
+    dataflows,
+    doctor,
+    evaluate,
+    fuse,
+    imports,
+    listing,
+    map,
+    report,
+    studies,
+)
 from tileloom.core.errors import TileloomError
 
 USER_ERROR = 2
@@ -33,11 +48,15 @@ app.command("map")(map.command)
 app.command("evaluate")(evaluate.command)
 app.command("check")(check.command)
 app.command("compare")(compare.command)
+app.command("convert")(convert.command)
 app.command("import")(imports.command)
+app.command("fuse")(fuse.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
+app.command("codesign")(codesign.command)
 app.command("conform")(conform.command)
-app.command("study")(study.command)
+app.command("dataflows")(dataflows.command)
+app.add_typer(studies.app, name="study")
 app.command("doctor")(doctor.command)
 
 

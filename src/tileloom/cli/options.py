@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tileloom.core.errors import IllegalMappingError, InputError
+from tileloom.core.options import plain_value
 
 if TYPE_CHECKING:
     from tileloom.architecture.model import Architecture
@@ -23,6 +25,12 @@ Bind = Annotated[
 Bits = Annotated[int | None, typer.Option("--bits", min=1, help="Bits per value where the source does not say.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 Model = Annotated[str, typer.Option("--model", metavar="MODEL", help="Cost model.")]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model-option", metavar="NAME=VALUE", help="Option of the cost model (mode=faithful); may be repeated."
+    ),
+]
 ProblemSource = Annotated[
     str, typer.Option("--problem", metavar="P", help="YAML file, network.onnx:layer, or an einsum with --size.")
 ]
@@ -33,6 +41,24 @@ Size = Annotated[
 Variables = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Variable of a template file; may be repeated.")
 ]
+
+
+def give_text(text: str, losses: Sequence[str], out: Path | None, strict: bool, quiet: bool = False) -> int:
+    """Writes an exported text to a file or standard output, its losses to standard error; returns the exit code.
+
+    strict   nothing is written when something is lost, and the code is 1;  quiet   only a file is written
+    """
+    from tileloom.core.files import write_text_atomic
+
+    for loss in () if quiet else losses:
+        typer.echo(f"lost: {loss}", err=True)
+    if strict and losses:
+        return 1
+    if out is not None:
+        write_text_atomic(out, text)
+    elif not quiet:
+        typer.echo(text, nl=False)
+    return 0
 
 
 @contextmanager
@@ -68,26 +94,28 @@ def sizes(option: str, values: Sequence[str] | None) -> dict[str, int]:
 
 def plain_pairs(option: str, values: Sequence[str] | None) -> dict[str, bool | int | float | str]:
     """['n=2', 'fast=true'] -> {'n': 2, 'fast': True}; what is neither a number nor true/false stays text."""
-    return {name: _plain(text) for name, text in pairs(option, values).items()}
+    return {name: plain_value(text) for name, text in pairs(option, values).items()}
 
 
-def _plain(text: str) -> bool | int | float | str:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+def model_spec(model: str, given: Sequence[str] | None) -> str:
+    """'dmazerunner' and ['mode=faithful'] -> 'dmazerunner:mode=faithful'. InputError when the model does not take it."""
+    from tileloom.cost.registry import get_model
+
+    wrong = [f"--model-option {v}: an option cannot hold a comma" for v in given or () if "," in v]
+    if wrong:
+        raise InputError(wrong)
+    settings = [f"{n}={v}" for n, v in pairs("--model-option", given).items()]
+    spec = model if not settings else f"{model}{',' if ':' in model else ':'}{','.join(settings)}"
+    get_model(spec)
+    return spec
 
 
-def read_mapping(source: str, problem: Problem) -> MappingTree:
-    """The mapping of a file, or of standard input for '-'."""
+def read_mapping(source: str, problem: Problem, chip: Architecture | None = None) -> MappingTree:
+    """The mapping of a file, or of standard input for '-'. With the chip also of a dMazeRunner execution method."""
     from tileloom import api
 
     if source != "-":
-        return api.load_mapping(source, problem)
+        return api.load_mapping(source, problem, chip)
     from tileloom.mapping.yaml import mapping_from_yaml
 
     return mapping_from_yaml(sys.stdin.read() + "\n", problem)

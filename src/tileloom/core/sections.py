@@ -11,6 +11,9 @@ from pathlib import Path
 
 from tileloom.core.errors import InputError, did_you_mean
 
+MAX_DIGITS = 18
+"""Longer numbers are taken for a mistake."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -48,9 +51,9 @@ class Faults:
     def whole(self, entry: Entry, least: int = 0) -> int:
         """The value as a whole number; a fault and `least` where it is not one."""
         text = entry.value
-        if text.isascii() and text.isdigit() and int(text) >= least:
+        if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS and int(text) >= least:
             return int(text)
-        self.add(entry.line, f"{entry.key} is '{text}'; expected a whole number, at least {least}")
+        self.add(entry.line, f"{entry.key} is '{text[:40]}'; expected a whole number, at least {least}")
         return least
 
     def wholes(self, entry: Entry, count: int, least: int = 0) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tileloom.core.errors import InputError
+from tileloom.core.yamlio import refuse_costly
 
 MAX_NODES = 200_000
 """Values of one document after aliases are written out; more is taken for an attack."""
@@ -31,6 +32,7 @@ def load_tagged(text: str, file: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    refuse_costly(text, file)
     try:
         root = YAML(typ="safe", pure=True).compose(text)
         return None if root is None else _Converter(file).convert(root)

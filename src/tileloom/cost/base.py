@@ -47,6 +47,7 @@ class Cost:
     cycles          latency
     macs, utilization   useful operations; macs / (cycles * peak operations per cycle)
     cycles_by_component  busy cycles of each component; the largest names the `bottleneck`
+    overlapped_cycles    latency where transfers overlap with compute, of a model whose `cycles` are a plain sum; else None
     """
 
     energy_pj: float
@@ -60,6 +61,7 @@ class Cost:
     spatial_use: tuple[tuple[str, str, int], ...] = ()
     model: str = "loopnest"
     notes: tuple[str, ...] = field(default=())
+    overlapped_cycles: float | None = None
 
     def __post_init__(self) -> None:
         total = sum(t.energy_pj for t in self.traffic) + sum(e for _, e in self.leakage_pj)

@@ -15,7 +15,11 @@ from tileloom.workload.frontends.neurospector import ConvLayer, LayerList
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRow:
-    """One layer on one accelerator. best, bottom_up: pJ or cycles, best is None where nothing fits;  gap: share above best."""
+    """One layer on one accelerator. best, bottom_up: pJ or cycles, best is None where nothing fits;  gap: share above best.
+
+    status   optimal where the best is proven;  open_gap: how far it may still be above the optimum
+    CPU seconds of bottom-up and of the proof after it; 0 for a layer that was there already
+    """
 
     accelerator: str
     network: str
@@ -24,7 +28,10 @@ class StudyRow:
     best: float | None
     gap: float
     strategies: str
-    seconds: float
+    status: str
+    open_gap: float
+    bottom_up_s: float
+    proof_s: float
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,15 @@ class Study:
 
     def __str__(self) -> str:
         rules = "as NeuroSpector counts" if self.faithful else "corrected rules"
-        head = f"{'accelerator':<16}{'network':<24}{'layers':>7}{'optimal':>9}{'mean gap':>10}{'worst gap':>11}{'total gap':>11}{'CPU s':>9}"
+        head = f"{'accelerator':<14}{'network':<24}{'layers':>7}{'proven':>7}{'met':>5}{'mean gap':>10}{'worst gap':>11}{'total gap':>11}"
+        head += f"{'bottom-up s':>13}{'proof s':>9}{'worst s':>9}"
         lines = [f"Bottom-up against the proven optimum: {self.metric}, {self.mode} dataflow, {rules}", head]
         for accelerator, network, rows in self.groups():
             if rows:
-                lines.append(f"{accelerator:<16}{network:<24}{_summary(rows)}")
+                lines.append(f"{accelerator:<14}{network:<24}{_summary(rows)}")
         fitting = [r for r in self.rows if r.best is not None]
         if fitting:
-            lines.append(f"{'all':<40}{_summary(fitting)}")
+            lines.append(f"{'all':<38}{_summary(fitting)}")
         missing = len(self.rows) - len(fitting)
         return "\n".join([*lines, *([f"{missing} layers fit nowhere"] if missing else [])])
 
@@ -65,11 +73,12 @@ class Study:
 
 
 def _summary(rows: Sequence[StudyRow]) -> str:
-    optimal = sum(r.gap <= 1e-6 for r in rows)
+    proven, met = sum(r.status == "optimal" for r in rows), sum(r.gap <= 1e-6 for r in rows)
     total = sum(r.bottom_up for r in rows) / sum(r.best for r in rows if r.best) - 1
     return (
-        f"{len(rows):>7}{optimal:>9}{mean(r.gap for r in rows):>10.2%}{max(r.gap for r in rows):>11.2%}"
-        f"{total:>11.2%}{sum(r.seconds for r in rows):>9.2f}"
+        f"{len(rows):>7}{proven:>7}{met:>5}{mean(r.gap for r in rows):>10.2%}{max(r.gap for r in rows):>11.2%}"
+        f"{total:>11.2%}{sum(r.bottom_up_s for r in rows):>13.2f}{sum(r.proof_s for r in rows):>9.2f}"
+        f"{max(r.bottom_up_s + r.proof_s for r in rows):>9.2f}"
     )
 
 
@@ -81,6 +90,7 @@ def study(
     *,
     faithful: bool = True,
     layer: str | None = None,
+    time_limit_s: float | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Study:
     """Every distinct layer of every network on every accelerator; `layer` narrows to one name (InputError if unknown)."""
@@ -91,14 +101,14 @@ def study(
         key = (accelerator, item.dims, item.stride)
         fresh = key not in seen
         if fresh:
-            seen[key] = optimum(accelerator, item, metric, mode, faithful=faithful)
-        rows.append(_row(accelerator, network, item, seen[key], seen[key].seconds if fresh else 0.0))
+            seen[key] = optimum(accelerator, item, metric, mode, faithful=faithful, time_limit_s=time_limit_s)
+        rows.append(_row(accelerator, network, item, seen[key], fresh))
         if progress is not None:
             progress(f"{accelerator.name} {item.name}", done, len(work))
     return Study(metric, mode, faithful, tuple(rows))
 
 
-def _row(accelerator: Accelerator, network: LayerList, layer: ConvLayer, found: Proven, seconds: float) -> StudyRow:
+def _row(accelerator: Accelerator, network: LayerList, layer: ConvLayer, found: Proven, fresh: bool) -> StudyRow:
     return StudyRow(
         accelerator=accelerator.name,
         network=network.name,
@@ -107,5 +117,8 @@ def _row(accelerator: Accelerator, network: LayerList, layer: ConvLayer, found: 
         best=found.chosen.value if found.chosen else None,
         gap=found.gap,
         strategies=found.start.strategies,
-        seconds=seconds,
+        status=found.status,
+        open_gap=found.open_gap,
+        bottom_up_s=found.start_seconds if fresh else 0.0,
+        proof_s=found.seconds - found.start_seconds if fresh else 0.0,
     )

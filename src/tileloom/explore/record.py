@@ -104,6 +104,7 @@ def cost_record(cost: Cost) -> dict[str, Any]:
         "model": cost.model,
         "energy_pj": cost.energy_pj,
         "cycles": cost.cycles,
+        **({} if cost.overlapped_cycles is None else {"overlapped_cycles": cost.overlapped_cycles}),
         "edp_pj_cycles": cost.edp,
         "macs": cost.macs,
         "utilization": cost.utilization,

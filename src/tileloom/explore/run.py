@@ -90,7 +90,7 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder}: not a run directory (no {RUN_FILE}); make one with 'tileloom map ... --out'"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not isinstance(data, dict) or data.get("format") != RUN_FORMAT:
         raise InputError(f"{path}: its format is not '{RUN_FORMAT}'; it was written by something else")

@@ -6,14 +6,15 @@ Which reader takes what is decided here; the readers are in the layers that own 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError
-from tileloom.explore.accelforge_files import has_section, read_chip, read_network
+from tileloom.explore.accelforge_files import YAML_ENDINGS, has_section, read_chip
 from tileloom.mapping.tree import MappingTree
+from tileloom.workload.library import library_names
 from tileloom.workload.network import Layer, Network
 from tileloom.workload.problem import Problem
 
@@ -21,26 +22,41 @@ Source = str | os.PathLike[str]
 
 
 def load_network(
-    source: Source,
+    source: Source | object,
     *,
+    inputs: Sequence[Any] | None = None,
     bind: Mapping[str, int] | None = None,
     bits: int | None = None,
     variables: Mapping[str, object] | None = None,
 ) -> Network:
-    """A network from an ONNX or YAML file, a library name, or an einsum string (a network of one layer).
+    """A network from a file of any known format, a library name, an einsum string (a network of one layer), a
+    Hugging Face model type ('hf:bert'), or a PyTorch module, Keras model or JAX function with its `inputs`.
 
-    bind   sizes of symbolic dimensions, as {"N": 1}, or of an einsum's indices
-    bits   of every value of an ONNX network or einsum; default 8
-    variables  for the templates of AccelForge files
+    inputs  of a module or function: tensors, arrays or shapes as (1, 3, 224, 224); their data is not read
+    bind    sizes of symbolic dimensions, as {"N": 1}, or of an einsum's indices
+    bits    of every value where the source does not say; default 8
+    variables  for the templates of AccelForge files; fields of a Hugging Face configuration
     Raises InputError naming the file and node.
     """
+    if not isinstance(source, str | os.PathLike):
+        from tileloom.workload.frontends.live import read_object
+
+        return read_object(source, inputs, bind=bind, **_given(bits=bits))
+    if inputs is not None:
+        raise InputError(f"{source}: inputs are for modules and functions; for symbolic dimensions give bind (--bind)")
+    if str(source).startswith("hf:") and not Path(source).exists():
+        from tileloom.workload.frontends.huggingface import read_huggingface
+
+        return read_huggingface(str(source), bind, settings=variables, **_given(bits=bits))
     if is_einsum(source):
         problem = load_problem(source, sizes=bind, bits=bits)
         return Network(
             problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),), source=str(source)
         )
-    if has_section(_path(source), "workload"):
-        return read_network(_path(source), variables or {})
+    if Path(source).is_file() and str(source) not in library_names():
+        from tileloom.explore.formats import Request, read_file
+
+        return read_file(Request(Path(source), bind or {}, bits, variables or {}))
     from tileloom.workload.load import load_network as load
 
     return load(_path(source), bind, **_given(bits=bits))
@@ -66,8 +82,10 @@ def load_problem(
     if sizes:
         raise InputError(f"{source}: sizes are for an einsum; for symbolic dimensions of a file give bind (--bind)")
     path, layer = split_layer(str(source))
-    if has_section(path, "workload"):
-        return _pick(read_network(path, variables or {}), layer)
+    if path.startswith("hf:") or Path(path).suffix.lower() not in (".onnx", *YAML_ENDINGS):
+        return _pick(load_network(path, bind=bind, bits=bits, variables=variables), layer)
+    if has_section(path, "workload") or has_section(path, "problem"):
+        return _pick(load_network(path, bits=bits, variables=variables), layer)
     return load(path, layer=layer, bind=bind, **_given(bits=bits))
 
 
@@ -93,12 +111,13 @@ def split_layer(source: str) -> tuple[str, str | None]:
     """
     if Path(source).is_file():
         return source, None
-    for end in (".onnx:", ".yaml:", ".yml:"):
+    for end in (".onnx:", ".yaml:", ".yml:", ".mlir:", ".ta:", ".tccg:", ".cfg:", ".json:", ".m:", ".txt:"):
         if end in source:
             path, _, layer = source.partition(end)
             return path + end[:-1], layer
-    name, colon, layer = source.partition(":")
-    return (name, layer) if colon else (source, None)
+    name, colon, layer = source.removeprefix("hf:").partition(":")
+    front = "hf:" if source.startswith("hf:") else ""
+    return (front + name, layer) if colon else (source, None)
 
 
 def _problems(workload: Network | Problem | None) -> list[Problem]:
@@ -125,6 +144,12 @@ def load_architecture(
 
     variables, workload   for AccelForge files: values of the templates, and what the rules are resolved for
     """
+    if str(source).endswith(".m"):
+        raise InputError(
+            f"{source}: a MAESTRO hardware file has no memories or wires to map onto; evaluate a .m mapping on it "
+            "(tileloom evaluate FILE.m --arch HW.m), or give a library name or YAML file",
+            file=str(source),
+        )
     if has_section(_path(source), "arch"):
         problems = _problems(workload)
         return read_chip(_path(source), variables or {}, problems)
@@ -133,8 +158,19 @@ def load_architecture(
     return load(_path(source))
 
 
-def load_mapping(source: Source, problem: Problem | None = None) -> MappingTree:
-    """A mapping from a YAML file; with its problem, dimensions and tensors are checked as it is read."""
+def load_mapping(
+    source: Source, problem: Problem | None = None, architecture: Architecture | None = None
+) -> MappingTree:
+    """A mapping from a YAML file; with its problem, dimensions and tensors are checked as it is read.
+
+    architecture   with it, and the problem, dMazeRunner's execution methods are read, too
+    """
+    from tileloom.mapping.notation.dmazerunner import to_tree
+    from tileloom.mapping.notation.dmazerunner_file import is_method_file, read_method
     from tileloom.mapping.yaml import mapping_from_yaml
 
+    if is_method_file(source):
+        if problem is None or architecture is None:
+            raise InputError(f"{source}: an execution method is read with its problem and architecture")
+        return to_tree(read_method(source, problem), problem, architecture).mapping
     return mapping_from_yaml(Path(source), problem)

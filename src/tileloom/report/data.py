@@ -154,6 +154,7 @@ class LayerData:
     peak_macs_per_cycle: float = 0.0
     energy: tuple[EnergyPart, ...] = ()
     cycles_by_component: tuple[tuple[str, float], ...] = ()
+    overlapped_cycles: float | None = None
     occupied_bits: tuple[tuple[str, str, str, int], ...] = ()
     spatial_use: tuple[tuple[str, str, int], ...] = ()
     notes: tuple[str, ...] = ()

@@ -143,6 +143,7 @@ def _with_cost(
         outer_bits=_outer_bits(architecture.memories[0], cost),
         energy=tuple(_energy_parts(cost, series)),
         cycles_by_component=cost.cycles_by_component,
+        overlapped_cycles=cost.overlapped_cycles,
         occupied_bits=tuple((o.memory, o.tensor, series.get(o.tensor, "input"), o.bits) for o in cost.occupancy),
         spatial_use=cost.spatial_use,
         notes=cost.notes,

@@ -187,4 +187,6 @@ def _busy(layer: LayerData, colours: Mapping[str, str]) -> Safe:
                 class_="brow three",
             )
         )
+    if layer.overlapped_cycles is not None:
+        rows.append(el("div", f"With transfers overlapped: {q.count(layer.overlapped_cycles)} cycles, stalls included"))
     return el("div", rows, class_="bars")

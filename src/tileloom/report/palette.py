@@ -48,7 +48,11 @@ def component_colours(data: ReportData) -> dict[str, str]:
 
 def css_variables(data: ReportData) -> str:
     """The `:root` rules for both schemes; `data-theme` on the root element overrides what the system prefers."""
-    steps = sum(colour != "var(--compute)" for colour in component_colours(data).values())
+    return scheme_rules(sum(colour != "var(--compute)" for colour in component_colours(data).values()))
+
+
+def scheme_rules(steps: int) -> str:
+    """`css_variables` with this many steps of the memories' ramp (--m0, --m1, ...)."""
     light = _rules(LIGHT, ramp(RAMP_LIGHT, steps))
     dark = _rules(DARK, ramp(RAMP_DARK, steps))
     return (

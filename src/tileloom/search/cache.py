@@ -84,7 +84,7 @@ class Cache:
             return _from_plain(json.loads(path.read_text(encoding="utf-8")), problem, architecture, objective, model)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError, TileloomError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, TileloomError) as error:
             warnings.warn(f"cache entry {path} is ignored: {type(error).__name__}: {error}", stacklevel=2)
             return None
 

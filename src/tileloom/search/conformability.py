@@ -14,7 +14,7 @@ from tileloom.architecture.model import Architecture, Memory
 from tileloom.core.errors import TileloomError
 from tileloom.core.registry import Registry
 from tileloom.cost.base import Profile
-from tileloom.cost.registry import MODELS
+from tileloom.cost.registry import MODELS, split_model
 from tileloom.mapping.diagnostic import Diagnostic, error, label
 from tileloom.mapping.legality import check_mapping, known_part, unit_of
 from tileloom.mapping.normalise import normalise
@@ -89,6 +89,7 @@ class _Fault:
 
 
 def _against(kind: str, name: str, ask: _Ask) -> Iterator[Diagnostic]:
+    name = split_model(name)[0] if kind == "model" else name
     for fault in _faults(REGISTRIES[kind].get(name).profile, ask):
         others = _who_takes(kind, fault.code, ask)
         fix = f"Choose {kind} {' or '.join(others)}, or {fault.fix}" if others else fault.fix[0].upper() + fault.fix[1:]
@@ -118,9 +119,10 @@ def _faults(profile: Profile, ask: _Ask) -> Iterator[_Fault]:
 
 def _pair_faults(profile: Profile, ask: _Ask) -> Iterator[_Fault]:
     problem, memories = ask.problem, ask.memories
-    if profile.models is not None and ask.model not in profile.models:
-        why = f"searches with {_either(profile.models)} only, not with '{ask.model}'"
-        yield _Fault("E-MODEL", ask.model, why, f"take cost model {_either(profile.models)}")
+    model = split_model(ask.model)[0]
+    if profile.models is not None and model not in profile.models:
+        why = f"searches with {_either(profile.models)} only, not with '{model}'"
+        yield _Fault("E-MODEL", model, why, f"take cost model {_either(profile.models)}")
     if ask.objective is not None and ask.objective not in profile.objectives:
         why = f"knows the objective {_either(profile.objectives)}, not {ask.objective}"
         yield _Fault("E-OBJ", ask.objective, why, f"minimise {_either(profile.objectives)}")

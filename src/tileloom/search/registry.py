@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
-from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
+from tileloom.core.errors import InputError, UnsupportedError
+from tileloom.core.options import field_kinds, option_fault, unknown_options
 from tileloom.core.registry import Registry, from_module
 from tileloom.cost.registry import get_model
 from tileloom.search.objective import Mapper
@@ -22,6 +22,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "dmazerunner": from_module("tileloom.search.dmazerunner.mapper:DmazerunnerMapper"),
         "bottom_up": from_module("tileloom.search.mappers.neurospector:BottomUpMapper"),
         "brute_force": from_module("tileloom.search.mappers.neurospector:BruteForceMapper"),
+        "loma": from_module("tileloom.search.zigzag.mapper:LomaMapper"),
         "template": from_module("tileloom.search.mappers.template:TemplateMapper"),
     },
     about={
@@ -32,6 +33,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "dmazerunner": "proven best of all factor splits that fit and orders that differ in reuse (model dmazerunner)",
         "bottom_up": "NeuroSpector's: level by level from DRAM inwards, two candidates a level",
         "brute_force": "NeuroSpector's: every scheduling table of a tiny layer",
+        "loma": "ZigZag's: all orders of a few prime factors, or the proven best of all orders, on unrollings found for it",
         "template": "a fixed dataflow (kcp_ws, rs, ...) with the best places for its tiles",
     },
 )
@@ -40,45 +42,19 @@ MAPPERS: Registry[type[Mapper]] = Registry(
 def make_mapper(name: str, options: Mapping[str, Any] | None = None, model: str = "loopnest") -> Mapper:
     """A mapper with these options (its fields). UnsupportedError and InputError name what does not fit."""
     cls = MAPPERS.get(name)
-    known: list[str] = [f.name for f in fields(cls)] if is_dataclass(cls) else []
+    kinds = field_kinds(cls)
     given = dict(options or {})
-    if "model" in known:
+    if "model" in kinds:
         given["model"] = get_model(model)
     elif model != "loopnest":
         raise UnsupportedError(f"mapper '{name}' searches with the cost model 'loopnest' only, not '{model}'")
-    if given.get("imperfect") and "imperfect" not in known and "remainders" in known:
+    if given.get("imperfect") and "imperfect" not in kinds and "remainders" in kinds:
         given.setdefault("remainders", 1)
         del given["imperfect"]
-    unknown = [
-        f"mapper '{name}' has no option '{key}'{did_you_mean(key, known)}; it has: {', '.join(known) or 'none'}"
-        for key in given
-        if key not in known
-    ]
-    if unknown:
+    owner = f"mapper '{name}'"
+    if unknown := unknown_options(owner, given, kinds):
         raise UnsupportedError("\n".join(unknown))
-    kinds: dict[str, str] = (
-        {f.name: f.type if isinstance(f.type, str) else str(getattr(f.type, "__name__", f.type)) for f in fields(cls)}
-        if is_dataclass(cls)
-        else {}
-    )
-    wrong = [fault for key, value in given.items() if (fault := _fault(name, key, value, kinds[key]))]
+    wrong = [fault for key, value in given.items() if (fault := option_fault(owner, key, value, kinds[key]))]
     if wrong:
         raise InputError(wrong)
     return cls(**given)
-
-
-def _fault(mapper: str, option: str, value: object, kind: str) -> str | None:
-    """Why a value does not suit an option of this annotated type; None when it does."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-    if kind.startswith("bool"):
-        fits, expected = isinstance(value, bool), "true or false"
-    elif kind.startswith("int"):
-        fits, expected = number and isinstance(value, int), "a whole number, at least 0"
-    elif kind.startswith("float"):
-        fits, expected = number, "a number, at least 0"
-    elif kind == "str":
-        fits, expected = isinstance(value, str), "a name"
-    else:
-        # Constraints and models are values of the API; there is no text form to check.
-        fits, expected = not isinstance(value, bool | int | float | str), "a value that only the Python API can give"
-    return None if fits else f"option '{option}' of mapper '{mapper}' is {value!r}; expected {expected}"

@@ -35,6 +35,12 @@ def load_network(
     ending = Path(source).suffix.lower()
     if ending == ".onnx":
         return _read_onnx(Path(source), bind or {}, bits)
+    if ending == ".mlir":
+        from tileloom.workload.frontends.mlir.reader import read_mlir
+
+        if bind:
+            raise InputError(f"{source}: MLIR text has no symbolic dimensions to bind, got {sorted(bind)}")
+        return read_mlir(source, bits=bits)
     if ending in YAML_ENDINGS:
         from tileloom.workload.frontends.yaml import read_workload
 
@@ -43,7 +49,7 @@ def load_network(
         return read_workload(source)
     known = library_names()
     raise InputError(
-        f"no network '{name}'{did_you_mean(name, known)}; give a file ending in .onnx, .yaml or .yml, "
+        f"no network '{name}'{did_you_mean(name, known)}; give a file (`tileloom list formats` names the formats), hf:NAME, "
         f"or one of: {', '.join(known)}"
     )
 

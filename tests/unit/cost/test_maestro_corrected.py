@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from tileloom.architecture.notation.maestro import MaestroHardware
-from tileloom.core.errors import IllegalMappingError, UnsupportedError
+from tileloom.core.errors import IllegalMappingError
 from tileloom.cost.counts import count
 from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.cost.models.maestro.corrected import Corrected, evaluate_corrected
 from tileloom.cost.models.maestro.evaluate import evaluate_layer
 from tileloom.cost.models.maestro.model import MaestroModel, first_fill_cycles
-from tileloom.cost.models.maestro.refusal import RefusedError
 from tileloom.cost.oracle import simulate
 from tileloom.cost.registry import get_model
 from tileloom.mapping.notation.maestro import DirectiveLayer
 from tileloom.mapping.notation.maestro_reader import parse_mapping
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 from tileloom.mapping.notation.maestro_templates import TEMPLATES, apply_template
 
 CHIP = MaestroHardware(num_pes=12, noc_elements_per_cycle=4, offchip_elements_per_cycle=4)
@@ -108,8 +108,23 @@ def test_the_first_tile_is_waited_for() -> None:
     assert slow.cost.cycles == found.cost.cycles + 4
 
 
+@pytest.mark.parametrize("template", [t for t, v in TEMPLATES.items() if "TRCONV" in v.operators])
+def test_transposed_layers_multiply_every_input_with_every_weight(template: str) -> None:
+    """Q11: 28 rows become 56 with the inner stride of 2 that a file without a Stride means."""
+    up = layer("TRCONV", "K: 4, C: 3, R: 2, S: 2, Y: 5, X: 4", "SpatialMap(1,1) K;")
+    found = evaluate_corrected(apply_template(template, up, 12), CHIP)
+    case = (found.problem, found.architecture, found.mapping)
+    assert count(*case) == simulate(*case)
+    assert found.cost.macs == 4 * 3 * 2 * 2 * 5 * 4
+    assert found.problem.size("O") == 4 * 10 * 8
+
+
+def test_output_rows_are_true_ones() -> None:
+    """Declared Y' and X' are the layer's outputs whatever the stride; the original adds the filter and divides later."""
+    out = layer("CONV", "K: 2, C: 1, R: 3, S: 3, Y': 4, X': 5", "SpatialMap(1,1) K;", "Stride { X': 2, Y': 2 }")
+    assert evaluate_corrected(out, CHIP).problem.size("O") == 2 * 4 * 5
+
+
 def test_what_has_no_corrected_meaning_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="no stride for TRCONV"):
-        evaluate_corrected(replace(CONV, operator="TRCONV"), CHIP)
     with pytest.raises(RefusedError, match="enough PEs"):
         evaluate_corrected(apply_template("kcp_ws", CONV, 64), CHIP)

@@ -16,10 +16,10 @@ from tileloom.cost.models.maestro.evaluate import evaluate_layer, evaluate_layer
 from tileloom.cost.models.maestro.integers import div, ratio
 from tileloom.cost.models.maestro.layer import complete, coupling_of
 from tileloom.cost.models.maestro.levels import Level, split
-from tileloom.cost.models.maestro.refusal import RefusedError
 from tileloom.cost.models.maestro.technology import area_power, get_technology
 from tileloom.mapping.notation.maestro import DirectiveLayer
 from tileloom.mapping.notation.maestro_reader import parse_mapping
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 
 HARDWARE = MaestroHardware(
     num_pes=8, noc_elements_per_cycle=4, noc_latency_cycles=1, offchip_elements_per_cycle=2, l1_bytes=64

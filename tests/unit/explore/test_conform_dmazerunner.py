@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def test_all_rows_match(report: ConformReport) -> None:
 
 def test_every_kind_of_row_is_there(report: ConformReport) -> None:
     assert {"thresholds", "counts", "minima", "settings", "validation", "tiles", "DMA", "reuse", "cycles", "energy",
-            "EDP", "breakdown", "searches", "orders", "order pairs"} == set(report.by_kind())  # fmt: skip
+            "EDP", "breakdown", "searches", "orders", "order pairs", "printed"} == set(report.by_kind())  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,31 @@ def test_a_count_that_differs_is_found(tmp_path: Path) -> None:
     row = rows("search.json")[0]
     row["mappings_evaluated"] += 1
     assert [c.what for c in conform(tmp_path, row).checks if not c.ok] == ["mappings"]
+
+
+def test_a_changed_line_of_a_text_is_found(tmp_path: Path) -> None:
+    """Listing: its numbers are of the model file before equal layers are merged."""
+    shutil.copytree(REFERENCE / "inputs", tmp_path / "inputs")
+    (tmp_path / "cli").mkdir()
+    printed = (REFERENCE / "cli" / "bert_auto.txt").read_text()
+    changed = printed.replace("Minimized energy: 1.8927E+07", "Minimized energy: 1.8926E+07")
+    changed = changed.replace("Total layers optimized:  361", "Total layers optimized:  360")
+    (tmp_path / "cli" / "bert_auto.txt").write_text(changed)
+    (tmp_path / "cli" / "bert_list_layers.txt").write_text("0: encoder.layer.0.attention.self.query (GEMM)\n")
+    (tmp_path / "cli" / "examples.txt").write_text("== examples/other.py\nEstimated Min Energy (pJ): 1.0E+00\n")
+    (tmp_path / "cli" / "vgg16_auto.txt").write_text("compiling layer 0: VGG (ConvLayer), instances: 1\n")
+    (tmp_path / "cli" / "odd.txt").write_text("nothing known\n")
+    report = conform_dmazerunner(tmp_path)
+    assert {c.what for c in report.checks if not c.ok} == {
+        "energy",
+        "energy of its mapping",
+        "Total layers optimized",
+        "lines",
+    }
+    reasons = " / ".join(s.reason for s in report.skipped)
+    assert "no example 'other' is known; there are conv, dwconv, gemm" in reasons
+    assert "no model file inputs/vgg16*.json" in reasons
+    assert "not a text that is known" in reasons
 
 
 def test_a_folder_without_rows_is_an_error(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_what_has_no_execution_method() -> None:
         "in SPM": (whole, *ones, Hold(("C", "A", "B"), "RF"), Compute("MAC")),
         "divide": (
             whole,
-            Loop("X", 3),
+            Loop("X", 5),
             Hold(("C", "A", "B"), "SPM"),
             *ones,
             Hold(("C", "A", "B"), "RF"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import pytest
@@ -10,11 +11,13 @@ from tileloom.architecture.notation.maestro import MaestroHardware
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.cost.models.maestro.evaluate import evaluate_layer
 from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer, Map, format_dataflow
+from tileloom.mapping.notation.maestro_directives import directives_of
 from tileloom.mapping.notation.maestro_problem import layer_of
 from tileloom.mapping.notation.maestro_templates import TEMPLATES, apply_template, as_convolution
-from tileloom.mapping.notation.maestro_tree import AxisPlace, assign_axes, directives_of, levels_of, loops_of
+from tileloom.mapping.notation.maestro_tree import AxisPlace, assign_axes, levels_of, loops_of
 from tileloom.mapping.tree import Loop
 from tileloom.workload.layers import conv2d, conv_transpose, depthwise, gemm
+from tileloom.workload.load import load_network
 from tileloom.workload.problem import Problem
 
 CONV = conv2d("conv-1", K=8, C=4, H=9, W=11, R=3, S=3, stride=2, pad=1)
@@ -45,11 +48,23 @@ def test_operators_are_recognised(problem: Problem, operator: str, sizes: dict[s
     assert (layer.operator, layer.sizes) == (operator, sizes)
 
 
+def test_dilated_filters_stand_as_dense_ones_with_as_many_outputs() -> None:
+    named = layer_of(conv2d(K=2, C=2, H=9, W=9, R=3, S=3, dilation=2))
+    assert named.layer.sizes["Y"] == 5 + 3 - 1
+    assert named.losses[0] == "R: dilation by 2 is not said; the layer has a dense filter and as many outputs"
+
+
+def test_transposed_convolutions_are_over_their_input() -> None:
+    named = layer_of(conv_transpose("t", K=2, C=3, P=4, Q=5, R=2, S=2, stride=2))
+    assert (named.layer.operator, named.layer.stride_of) == ("TRCONV", {})
+    assert named.layer.sizes == {"K": 2, "C": 3, "R": 2, "S": 2, "Y": 4, "X": 5}
+    assert named.dims["Y'"] == "P"
+    assert layer_of(conv_transpose("t", K=2, C=3, P=4, Q=5, R=2, S=2, stride=3)).layer.stride_of == {"X": 3, "Y": 3}
+
+
 def test_what_the_tool_cannot_say_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="dilated by 2"):
-        layer_of(conv2d(K=2, C=2, H=9, W=9, R=3, S=3, dilation=2))
-    with pytest.raises(UnsupportedError, match="transposed"):
-        layer_of(conv_transpose("t", K=2, C=2, P=4, Q=4, R=3, S=3))
+    with pytest.raises(UnsupportedError, match="both transposed and grouped"):
+        layer_of(conv_transpose("t", G=2, K=2, C=2, P=4, Q=4, R=3, S=3))
 
 
 @pytest.mark.parametrize("template", [t for t, v in TEMPLATES.items() if "CONV" in v.operators])
@@ -132,3 +147,52 @@ def test_loops_become_directives_again() -> None:
     assert evaluate_layer(layer, MaestroHardware(num_pes=4)).record.top.macs == problem.macs
     with pytest.raises(UnsupportedError, match="0 spatial loops"):
         directives_of(problem, layer_of(problem), loops[:1])
+    with pytest.raises(UnsupportedError, match="M is tiled twice"):
+        directives_of(problem, layer_of(problem), (Loop("M", 4), Loop("M", 2), Loop("M", 1, "PE", "X")))
+
+
+def test_a_loop_that_folds_is_one_spatial_map() -> None:
+    problem = gemm(M=8, N=6, K=4)
+    flow, _ = directives_of(problem, layer_of(problem), (Loop("M", 4), Loop("N", 1), Loop("M", 1, "PE", "X")))
+    assert flow == (Map("spatial", 1, 1, "M"), Map("temporal", 1, 1, "N"))
+
+
+@pytest.mark.parametrize("template", [t for t, v in TEMPLATES.items() if "CONV" in v.operators])
+@pytest.mark.parametrize(
+    "problem", [CONV, conv_transpose("t", K=8, C=4, P=6, Q=6, R=3, S=3, stride=2)], ids=["conv", "transposed"]
+)
+def test_directives_of_a_templates_loops_mean_the_same_loops(template: str, problem: Problem) -> None:
+    named = layer_of(problem)
+    layer = apply_template(template, named.layer, 16)
+    sizes = [size for _, size in levels_of(layer)]
+    nest = loops_of(
+        problem, named, layer, assign_axes(len(sizes), sizes, [AxisPlace("PE", "X", 4), AxisPlace("PE", "Y", 4)])
+    )
+    try:
+        flow, _ = directives_of(problem, named, nest.loops)
+    except UnsupportedError as error:
+        assert "tiled twice" in str(error) or "tiles the filter" in str(error)
+        return
+    axes, current = [], dict(problem.extents)
+    for loop in nest.loops:
+        if loop.spatial:
+            axes.append((AxisPlace(str(loop.target), str(loop.axis), loop.trips(current[loop.dim])),))
+        current[loop.dim] = loop.tile
+    again = loops_of(problem, named, replace(layer, dataflow=flow), axes)
+    assert again.loops[: again.named] == nest.loops[: again.named]
+
+
+@pytest.mark.parametrize("num_pes", [3, 256])
+@pytest.mark.parametrize("network", ["alexnet", "resnet18", "mobilenetv2"])
+def test_templates_on_published_networks(network: str, num_pes: int) -> None:
+    """Filters of 1, 3, 5, 7 and 11, strides, depthwise and dense layers, and clusters larger than the chip."""
+    chip = MaestroHardware(num_pes=num_pes, noc_elements_per_cycle=64)
+    for template in TEMPLATES:
+        for distinct in load_network(network).problems:
+            named = layer_of(distinct.problem).layer
+            if named.operator not in (*TEMPLATES[template].operators, "DSCONV"):
+                continue
+            found = evaluate_layer(apply_template(template, named, num_pes), chip)
+            assert found.valid, (template, named)
+            # Whole tiles are counted, so the model's work is that of the layer or more.
+            assert found.record.top.macs >= distinct.problem.macs

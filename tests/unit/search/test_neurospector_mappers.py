@@ -19,11 +19,12 @@ from tileloom.mapping.legality import check_mapping
 from tileloom.mapping.notation.neurospector import ROWS, SchedulingTable, everything_in_dram
 from tileloom.mapping.notation.neurospector_tree import table_of, tree_of
 from tileloom.mapping.tree import Loop, MappingTree
-from tileloom.search.neurospector.bottom_up import Metric, bottom_up
+from tileloom.search.neurospector.bottom_up import Metric, bottom_up, searched_rows
 from tileloom.search.neurospector.brute_force import brute_force
-from tileloom.search.neurospector.cross_layer import across_layers
+from tileloom.search.neurospector.cross_layer import across_layers, after, follows
 from tileloom.search.neurospector.kernels import level_cost, search_level
 from tileloom.search.neurospector.multi_chip import partition
+from tileloom.search.neurospector.optimum import optimum
 from tileloom.search.neurospector.splits import degree, ordered_splits, pairs, row_splits
 from tileloom.search.registry import make_mapper
 from tileloom.workload.frontends.neurospector import ConvLayer, layer_of, read_layers
@@ -133,7 +134,7 @@ def test_constraints_wait_for_their_row_and_infeasible_is_said() -> None:
 
 
 def test_reuse_and_sharing_are_never_negative() -> None:
-    layers = read_layers(INPUTS / "networks" / "branch.cfg").layers
+    layers = read_layers(INPUTS / "networks" / "branch.cfg").layers[:3]
     for metric in ("energy", "cycle"):
         for reused in across_layers(chip("eyeriss"), layers, metric):  # type: ignore[arg-type]
             assert 0 < reused.energy_pj <= reused.chosen.analysis.energy_pj
@@ -142,6 +143,67 @@ def test_reuse_and_sharing_are_never_negative() -> None:
     assert partition(chip("simba_mini"), tiny, "cycle").cost > 0
     with pytest.raises(UnsupportedError, match="one chip"):
         partition(chip("eyeriss"), tiny)
+
+
+def test_a_constraint_that_only_other_outer_tiles_allow_is_met() -> None:
+    """Bottom-up's own choices further out leave no factor of 2 in P for the local buffer; a legal table exists."""
+    held = with_constraint(chip("simba_mini"), P=2)
+    assert not bottom_up(held, CONV, complete=False).feasible
+    found = bottom_up(held, CONV)
+    assert found.feasible
+    assert found.strategies == "all"
+    assert found.table.rows[3][2] == 2
+    assert broken_rules(found.accelerator, CONV, found.table) == ()
+
+
+def test_reuse_drives_the_choice() -> None:
+    layers = read_layers(INPUTS / "networks" / "resnet50.cfg").layers[13:15]
+    for metric in ("energy", "cycle"):
+        together = across_layers(chip("eyeriss"), layers, metric)  # type: ignore[arg-type]
+        apart = [bottom_up(chip("eyeriss"), x, metric) for x in layers]  # type: ignore[arg-type]
+        afterwards = [after(None, apart[0], faithful=False), after(apart[0], apart[1], faithful=False)]
+        assert sum(r.value(metric) for r in together) < sum(r.value(metric) for r in afterwards)  # type: ignore[arg-type]
+        assert any(r.chosen.table != a.table for r, a in zip(together, apart))
+        held = together[1].chosen.analysis.levels["global_buffer"].held[0]
+        assert 0 < together[1].overlap <= held
+
+
+def test_only_layers_whose_shapes_follow_each_other_share() -> None:
+    first = ConvLayer("a", (8, 1, 6, 6, 4, 3, 3, 1), 1)
+    assert follows(first, ConvLayer("padded", (4, 1, 6, 6, 8, 3, 3, 1), 1))
+    assert follows(first, ConvLayer("grouped", (1, 1, 4, 4, 1, 3, 3, 8), 1))
+    assert not follows(first, ConvLayer("pooled", (4, 1, 3, 3, 8, 1, 1, 1), 1))
+    assert not follows(first, ConvLayer("branch", (4, 1, 6, 6, 4, 3, 3, 1), 1))
+
+
+def test_shares_of_the_chips_are_proven_and_cost_what_they_say() -> None:
+    layers = read_layers(INPUTS / "networks" / "branch_tiny.cfg").layers[:2]
+    machine = chip("simba_mini")
+    for metric in ("energy", "cycle"):
+        found = partition(machine, layers, metric)  # type: ignore[arg-type]
+        alone = [optimum(machine, x, metric).chosen.value for x in layers]  # type: ignore[arg-type,union-attr]
+        assert found.cost <= sum(alone) * (1 + 1e-12)
+        for layer, share in zip(layers, found.shares):
+            assert broken_rules(machine, layer, share.analysis.table) == ()
+            assert share.analysis.active_chips == share.chips
+        if metric == "cycle" and all(s.parallel for s in found.shares):
+            assert found.cost == max(c.analysis.cycles for c in found.layers)
+    # Every table with this number of chips, one after another.
+    tiny = ConvLayer("tiny", (2, 1, 1, 1, 4, 1, 1, 1), 1)
+    for share in partition(machine, [tiny, tiny], "energy").shares:
+        rows = searched_rows(machine)
+        splits = [ordered_splits(e, len(rows)) for e in tiny.dims]
+        best = float("inf")
+        for combination in product(*splits):
+            table = np.ones((10, 8), np.int64)
+            for d, split in enumerate(combination):
+                table[list(rows), d] = split
+            plain = SchedulingTable(tuple(tuple(int(v) for v in r) for r in table))
+            if not broken_rules(machine, tiny, plain):
+                analysis = analyze(machine, tiny, plain)
+                if analysis.active_chips == share.chips:
+                    best = min(best, analysis.energy_pj)
+        assert share.analysis.energy_pj == pytest.approx(best, rel=1e-12)
 
 
 def literal_level(candidate, begin, end, rows, machine, energy, flow):  # type: ignore[no-untyped-def]
@@ -195,7 +257,6 @@ def literal_level(candidate, begin, end, rows, machine, energy, flow):  # type: 
 def test_a_level_is_searched_as_if_every_split_were_visited(
     name: str, begin: int, end: int, energy: bool, dims: tuple[int, ...]
 ) -> None:
-    from tileloom.search.neurospector.bottom_up import searched_rows
 
     machine = pack(chip(name), 1, faithful=True)
     candidate = np.ones((10, 8), np.int64)

@@ -34,9 +34,9 @@ def test_a_template_that_the_wires_do_not_allow_says_so() -> None:
 
 
 def test_a_layer_that_the_directives_cannot_say_is_infeasible_with_the_reason() -> None:
-    problem = conv_transpose("t", K=2, C=2, P=4, Q=4, R=3, S=3)
+    problem = conv_transpose("t", G=2, K=2, C=2, P=4, Q=4, R=3, S=3)
     result = TemplateMapper().search(problem, load_architecture("eyeriss"), "edp")
-    assert (result.status, "transposed" in result.reasons[0]) == ("infeasible", True)
+    assert (result.status, "transposed and grouped" in result.reasons[0]) == ("infeasible", True)
 
 
 def test_the_template_is_an_option() -> None:

@@ -6,7 +6,6 @@ cost/models/dmazerunner.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory, Port
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.jsonio import read_json
 
 DRAM, SPM, ARRAY, AXIS, RF, MAC = "DRAM", "SPM", "PEs", "P", "RF", "MAC"
 
@@ -149,12 +149,7 @@ class DmazeArchitecture:
 def read_architecture(path: str | Path) -> DmazeArchitecture:
     """Reads an architecture file. Raises InputError with every fault."""
     path = Path(path)
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", file=str(path)) from error
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON: {error}", file=str(path)) from error
+    document = read_json(path, 50_000_000)
     return architecture_of(document, str(path))
 
 

@@ -19,6 +19,7 @@ def command(
         str | None, typer.Argument(metavar="[MAPPING]", help="Mapping file (YAML); - reads standard input.")
     ] = None,
     model: o.Model = "loopnest",
+    model_option: o.ModelOption = None,
     mapper: Annotated[str | None, typer.Option(help="Search method; without MAPPING: optimal.")] = None,
     objective: Annotated[str | None, typer.Option(help="What it is to minimise: energy, latency or edp.")] = None,
     size: o.Size = None,
@@ -37,9 +38,9 @@ def command(
     from tileloom.cli.show import emit_json
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    tree = o.read_mapping(mapping, work) if mapping is not None else None
+    tree = o.read_mapping(mapping, work, chip) if mapping is not None else None
     chosen = cast("Objective | None", objective)
-    diagnostics = api.check(work, chip, tree, model=model, mapper=mapper, objective=chosen)
+    diagnostics = api.check(work, chip, tree, model=o.model_spec(model, model_option), mapper=mapper, objective=chosen)
     errors = [d for d in diagnostics if d.severity == "error"]
     if json:
         emit_json({"legal": not errors, "diagnostics": [asdict(d) | {"text": str(d)} for d in diagnostics]})

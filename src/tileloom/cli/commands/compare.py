@@ -25,7 +25,7 @@ def command(
     from tileloom.explore.record import cost_record
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    tree = o.read_mapping(mapping, work)
+    tree = o.read_mapping(mapping, work, chip)
     with o.naming(mapping):
         verdicts = api.compare(work, chip, tree)
     if json:

@@ -12,7 +12,11 @@ from tileloom.cli import options as o
 
 def command(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Whose rows: accelforge, dmazerunner, fused, maestro, neurospector.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="Whose rows: accelforge, codesign, defines, dmazerunner, fused, maestro, neurospector, union, zigzag.",
+        ),
     ],
     reference: Annotated[Path, typer.Option("--reference", metavar="DIR", help="Directory of reference rows.")],
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows.")] = None,

@@ -19,6 +19,7 @@ def command(
     objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "edp",
     mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
     model: o.Model = "loopnest",
+    model_option: o.ModelOption = None,
     out: Annotated[Path | None, typer.Option(help="Write a run directory with report.html here.")] = None,
     bind: o.Bind = None,
     size: o.Size = None,
@@ -27,6 +28,7 @@ def command(
     gap: Annotated[float | None, typer.Option(min=0, max=1, help="Stop at this proven relative gap.")] = None,
     pareto: Annotated[bool, typer.Option(help="Find every energy/latency trade-off.")] = False,
     imperfect: Annotated[bool, typer.Option(help="Also try tiles that do not divide.")] = False,
+    template: Annotated[str | None, typer.Option(help="Dataflow of the mapper 'template' (kcp_ws, rs, ...).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of a random mapper.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other mapper option.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -39,27 +41,33 @@ def command(
 ) -> None:
     """Map every layer of NETWORK onto ARCH, with proof.
 
-    Each distinct layer is searched once. Exit code 1 when a layer has no mapping or a node was skipped.
+    Each distinct layer is searched once. Exit code 1 when a layer has no mapping or a node was skipped. With a NeuroSpector
+    accelerator (CHIP.cfg) NETWORK is a file of that tool, the mapper bottom_up, brute_force or optimal, --option takes
+    dataflow=flexible, mode=faithful, reuse=true, together=LAYER,LAYER, and --out gets tables that `evaluate` takes.
     """
     from tileloom import api
     from tileloom.cli import mapping_view as view
+    from tileloom.cli import neurospector
     from tileloom.cli.show import emit_json, note, progress_bar
     from tileloom.explore.record import describe
     from tileloom.explore.run import read_run, refuse_target
 
+    if neurospector.is_native(arch):
+        neurospector.map_network(network, arch, objective, mapper, model, option, layer, out, progress, json)
     if out is not None:
         refuse_target(out)
+    spec = o.model_spec(model, model_option)
     given = o.plain_pairs("--set", variables)
     loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
     chip = api.load_architecture(arch, variables=given, workload=loaded)
-    flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed}
+    flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed, "template": template}
     with progress_bar(f"Mapping {loaded.name}", progress) as callback:
         result = api.map(
             loaded,
             chip,
             cast("Objective", objective),
             mapper=mapper,
-            model=model,
+            model=spec,
             options=view.mapper_options(flags, option),
             workers=workers,
             cache=False if no_cache else (str(cache) if cache else True),

@@ -20,6 +20,10 @@ def command(
     dataflow: Annotated[str, typer.Option(help="fixed (as in the file) or flexible.")] = "fixed",
     layer: Annotated[str | None, typer.Option(help="Only the layer of this name.")] = None,
     corrected: Annotated[bool, typer.Option("--corrected", help="Tileloom's rules, not the tool's own.")] = False,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(min=0, help="CPU seconds a layer, after which its best so far and a bound are given."),
+    ] = None,
     progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
     json: o.Json = False,
 ) -> None:
@@ -40,7 +44,7 @@ def command(
     with progress_bar("Proving optima", progress) as callback:
         found = study(
             chips, networks, "energy" if metric == "energy" else "cycle", "fixed" if dataflow == "fixed" else "flexible",
-            faithful=not corrected, layer=layer, progress=callback,
+            faithful=not corrected, layer=layer, time_limit_s=time_limit, progress=callback,
         )  # fmt: skip
     if json:
         emit_json(found.as_plain())

@@ -27,14 +27,12 @@ def footprint(axes, begin, end, tile):
 
 
 @njit(cache=True, nogil=True)
-def array_stage(axes, starts, reductions, numbers, rf, space, fixed, prices):
+def array_stage(axes, starts, reductions, numbers, rf, space, array, fixed, prices):
     """Fills fixed int64[1 + 2 operands] (compute cycles, distribution, reduction) and prices float64[3 operands]
-    (network, scratchpad, reduction in pJ) from the factors in the PEs."""
+    (network, scratchpad, reduction in pJ) from the factors in the PEs; array: the tile in all of them."""
     n, m = rf.shape[0], starts.shape[0] - 1
-    array = np.empty(n, dtype=np.int64)
     compute, groups, adders = 1, 1, 1
     for v in range(n):
-        array[v] = rf[v] * space[v]
         compute *= rf[v]
         if reductions[v]:
             adders *= space[v]
@@ -245,14 +243,12 @@ def _over(fixed, own, waiting, skip, o, inside, first_comm, base):
 
 @njit(cache=True, nogil=True)
 def evaluate(axes, starts, reductions, output_loops, table_starts, table, numbers, faithful,
-             dram, spm, rf, space, fixed, prices, scratch, best, best_rows):  # fmt: skip
+             dram, spm, whole, fixed, prices, scratch, best, best_rows):  # fmt: skip
     """Least energy, cycles and EDP of one method, each over all pairs of orders: best float64[3], best_rows
-    int64[3, (DRAM, SPM)] in `table`. `fixed` and `prices` come from array_stage; scratch int64[4, most, operands]."""
-    n, m = rf.shape[0], starts.shape[0] - 1
-    whole = np.empty(n, dtype=np.int64)
+    int64[3, (DRAM, SPM)] in `table`. whole: the tile in the scratchpad. `fixed` and `prices` come from array_stage; scratch int64[4, most, operands]."""
+    n, m = dram.shape[0], starts.shape[0] - 1
     dram_trips, spm_trips, tiles = 1, 1, 1
     for v in range(n):
-        whole[v] = rf[v] * space[v] * spm[v]
         dram_trips *= dram[v]
         spm_trips *= spm[v]
         if output_loops[v]:

@@ -117,8 +117,9 @@ def minima(nest: Nest, chip: DmazeChip, method: ExecutionMethod, *, faithful: bo
     m = len(nest.operands)
     fixed, prices = np.empty(1 + 2 * m, dtype=np.int64), np.empty(3 * m)
     best, rows = np.empty(3), np.zeros((3, 2), dtype=np.int64)
-    array_stage(a.axes, a.starts, a.reductions, numbers, rf, space, fixed, prices)
+    whole, array, _ = (np.array(t, dtype=np.int64) for t in method.tiles(nest.extents))
+    array_stage(a.axes, a.starts, a.reductions, numbers, rf, space, array, fixed, prices)
     _evaluate(a.axes, a.starts, a.reductions, a.output_loops, a.table_starts, a.table, numbers, faithful,
-              dram, spm, rf, space, fixed, prices, np.empty((4, a.most, m), dtype=np.int64), best, rows)  # fmt: skip
+              dram, spm, whole, fixed, prices, np.empty((4, a.most, m), dtype=np.int64), best, rows)  # fmt: skip
     orders = tuple((a.orders[a.table[d, 0]], a.orders[a.table[s, 0]]) for d, s in rows)
     return Minima((float(best[0]), float(best[1]), float(best[2])), orders)

@@ -2,6 +2,7 @@
 
 Rows are read in dmazerunner_rows.py; mappings are checked in dmazerunner_mapping.py. Counts, cycles and DMA numbers are
 exact, energies within 1 pJ of their rounding, EDPs to 1e-9. Of the authors' own tables only the counts are compared.
+What commands printed is compared as printed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tileloom.cost.models.dmazerunner.orders import order_numbers
 from tileloom.cost.models.dmazerunner.reference import cost_under_orders, method_costs
 from tileloom.explore.conform.base import Check, ConformReport, Progress, Skip
 from tileloom.explore.conform.dmazerunner_mapping import exact, mapping_checks, near, within_one
+from tileloom.explore.conform.dmazerunner_printed import printed_checks
 from tileloom.explore.conform.dmazerunner_rows import (
     Row,
     Unread,
@@ -71,6 +73,8 @@ def conform_dmazerunner(
 def _checks(row: Row) -> Iterator[Check]:
     if row.kind == "mapping":
         return mapping_checks(row)
+    if row.kind == "printed":
+        return printed_checks(row.name, row.values["kind"], row.values)
     by_kind = {
         "validation": _validation, "auto": _auto, "search": _search, "memory": _memory, "design": _design,
         "table": _table,

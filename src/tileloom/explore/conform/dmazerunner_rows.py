@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
 from tileloom.core.errors import InputError
+from tileloom.core.jsonio import read_json
+from tileloom.explore.conform.dmazerunner_printed import printed_rows
 from tileloom.mapping.notation.dmazerunner import ExecutionMethod, method_of_loops
 from tileloom.workload.frontends.dmazerunner import CONV_LOOPS, GEMM_LOOPS, DmazeLayer, merged, read_model
 
-RowKind = Literal["mapping", "validation", "auto", "search", "memory", "design", "table"]
+RowKind = Literal["mapping", "validation", "auto", "search", "memory", "design", "table", "printed"]
 _ENERGIES = {
     "rf": "rf_energy", "network": "communication_energy", "spm": "spm_energy", "dram": "dram_energy", "mac": "mac_energy"
 }  # fmt: skip
@@ -45,7 +47,7 @@ class Unread:
 
 
 def read_rows(directory: Path) -> tuple[tuple[Row | Unread, ...], tuple[str, ...]]:
-    """Rows of all files of a directory, and the names of files without rows. InputError when there are no rows.
+    """Rows of all files of a directory and of the texts in its cli/, and the names of files without rows. InputError when there are no rows.
 
     A table (CSV) is read where no JSON file of the same name holds its rows in full.
     """
@@ -61,6 +63,8 @@ def read_rows(directory: Path) -> tuple[tuple[Row | Unread, ...], tuple[str, ...
         found.extend(rows)
         if not rows:
             ignored.append(path.name)
+    for name, kind, values in printed_rows(directory):
+        found.append(Row(name, "printed", {**values, "kind": kind}) if kind else Unread(name, values["reason"]))
     if not any(isinstance(r, Row) for r in found):
         raise InputError(f"{directory}: no rows of dMazeRunner in its JSON and CSV files")
     return _numbered(found), tuple(ignored)
@@ -78,9 +82,9 @@ def _numbered(rows: Sequence[Row | Unread]) -> tuple[Row | Unread, ...]:
 
 def _json_rows(path: Path) -> Iterator[Row | Unread]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        yield Unread(path.name, f"not JSON: {error}")
+        document = read_json(path)
+    except InputError as error:
+        yield Unread(path.name, str(error))
         return
     if isinstance(document, dict) and isinstance(document.get("points"), list):
         yield from _design_rows(path.stem, document)

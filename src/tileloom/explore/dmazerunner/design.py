@@ -6,7 +6,7 @@ never reach the model, and the label of the registers in bytes is taken for valu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
@@ -96,13 +96,22 @@ def find_pruning(nest: Nest, chip: DmazeChip) -> Pruning | None:
     return current
 
 
-def design_sweep(layer: DmazeLayer, chosen: Iterable[DesignPoint], *, faithful: bool = False) -> tuple[DesignRow, ...]:
+def design_sweep(
+    layer: DmazeLayer,
+    chosen: Iterable[DesignPoint],
+    *,
+    faithful: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[DesignRow, ...]:
     """Filters and the best mapping of each point."""
     nest = Nest.of(layer.problem())
-    rows = []
-    for point in chosen:
+    rows: list[DesignRow] = []
+    todo = tuple(chosen)
+    for point in todo:
         chip = point.chip(faithful=faithful)
         pruning = find_pruning(nest, chip)
         found = None if pruning is None else explore(nest, chip, pruning, faithful=faithful)
         rows.append(DesignRow(point, pruning, found))
+        if progress is not None:
+            progress(f"{point.pes} PEs", len(rows), len(todo))
     return tuple(rows)

@@ -60,17 +60,33 @@ class ExecutionMethod:
         """Trip counts: products of the four factors."""
         return tuple(prod(four) for four in zip(*self.tiling, strict=True))
 
-    def check(self, extents: Mapping[str, int]) -> None:
-        """InputError naming every loop whose factors do not multiply to its trip count."""
+    def tiles(self, extents: Sequence[int]) -> tuple[Factors, Factors, Factors]:
+        """Extents of the tiles in the scratchpad, in all PEs and in one PE: evenly cut, the last ones may be smaller."""
+        spm = tuple(-(-e // d) for e, d in zip(extents, self.dram, strict=True))
+        array = tuple(-(-t // s) for t, s in zip(spm, self.spm, strict=True))
+        return spm, array, tuple(-(-t // p) for t, p in zip(array, self.spatial, strict=True))
+
+    def check(self, extents: Mapping[str, int], *, imperfect: bool = False) -> None:
+        """InputError naming every loop whose factors do not multiply to its trip count.
+
+        imperfect   they may multiply to more, when no iteration is idle with tiles cut evenly
+        """
         unknown = [f"unknown loop '{n}'{did_you_mean(n, extents)}" for n in self.loops if n not in extents]
         faults = [
             f"loop '{n}': {' * '.join(str(f[i]) for f in self.tiling)} = {e}, its trip count is {extents[n]}"
             for i, (n, e) in enumerate(zip(self.loops, self.extents, strict=True))
-            if n in extents and extents[n] != e
+            if n in extents and extents[n] != e and not (imperfect and self._covers(i, extents[n]))
         ]
         missing = [f"loop '{n}' has no factors" for n in extents if n not in self.loops]
         if unknown or faults or missing:
             raise InputError([*unknown, *faults, *missing])
+
+    def _covers(self, place: int, extent: int) -> bool:
+        dram, spm, rf, space = (f[place] for f in self.tiling)
+        held = -(-extent // dram)
+        array = -(-held // spm)
+        one = -(-array // space)
+        return (dram, spm, space, rf) == (-(-extent // held), -(-held // array), -(-array // one), one)
 
     def with_orders(self, dram: Sequence[str], spm: Sequence[str]) -> ExecutionMethod:
         return replace(self, dram_order=tuple(dram), spm_order=tuple(spm))
@@ -84,7 +100,9 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def method_of_loops(factors: Mapping[str, Sequence[int]], extents: Mapping[str, int]) -> ExecutionMethod:
+def method_of_loops(
+    factors: Mapping[str, Sequence[int]], extents: Mapping[str, int], *, imperfect: bool = False
+) -> ExecutionMethod:
     """Of per-loop [DRAM, SPM, RF, SPATIAL] factors; InputError for an unknown loop, another length, a wrong product.
 
     >>> method_of_loops({"X": [2, 1, 1, 4], "K": [1, 1, 3, 1]}, {"X": 8, "K": 3}).spatial
@@ -105,7 +123,7 @@ def method_of_loops(factors: Mapping[str, Sequence[int]], extents: Mapping[str, 
         raise InputError(faults)
     columns = [tuple(factors[n][level] for n in extents) for level in range(4)]
     method = ExecutionMethod(loops=tuple(extents), dram=columns[0], spm=columns[1], rf=columns[2], spatial=columns[3])
-    method.check(extents)
+    method.check(extents, imperfect=imperfect)
     return method
 
 
@@ -133,7 +151,7 @@ def to_tree(
     stationary  holds moved outward to where the order keeps a tile (our literal meaning of the same reuse);
                 False: all holds of a memory at one boundary, as the original writes it
     """
-    method.check(problem.extents)
+    method.check(problem.extents, imperfect=True)
     outer, inner, registers, unit = _places(problem, architecture)
     losses = ["the order of loops of one trip", "DMA bursts, start-up and stalls, which are options of the model"]
     names = tuple(t.name for t in problem.tensors)
@@ -144,7 +162,7 @@ def to_tree(
         for name in order:
             factor = factors[method.loops.index(name)]
             if factor > 1:
-                left[name] //= factor
+                left[name] = -(-left[name] // factor)
                 nodes.append(Loop(name, left[name]))
         return nodes
 
@@ -152,7 +170,7 @@ def to_tree(
         array = architecture.fanouts[0]
         nodes: list[TreeNode] = []
         for name, factor, axis in _on_axes(method, array, losses):
-            left[name] //= factor
+            left[name] = -(-left[name] // factor)
             nodes.append(Loop(name, left[name], array.name, axis))
         return nodes
 
@@ -184,8 +202,8 @@ def _on_axes(method: ExecutionMethod, array: Fanout, losses: list[str]) -> list[
 
 
 def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture) -> Recovered:
-    """The method of a mapping tree. UnsupportedError where the notation has no form for it: tiles that do not divide,
-    tensors that bypass a memory, other levels."""
+    """The method of a mapping tree. UnsupportedError where the notation has no form for it: tiles that are not
+    cut evenly, tensors that bypass a memory, other levels."""
     if not mapping.is_chain:
         raise UnsupportedError("an execution method is of one problem; the mapping has seq, pipe or par branches")
     outer, inner, registers, _ = _places(problem, architecture)
@@ -194,6 +212,7 @@ def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture
     factors = {level: dict.fromkeys(names, 1) for level in LEVELS}
     orders: dict[str, list[str]] = {level: [] for level in LEVELS}
     left, losses = dict(problem.extents), []
+    whole: dict[str, int] = {}
     held: dict[str, set[str]] = {m: set() for m in (outer, inner, registers)}
     level = 0
     for node in flat.nodes:
@@ -209,14 +228,15 @@ def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture
             raise UnsupportedError("dMazeRunner has no loops that advance together")
         if not isinstance(node, Loop):
             continue
-        trips, rest = divmod(left[node.dim], node.tile)
-        if rest or node.first is not None or node.last is not None:
-            raise UnsupportedError(
-                f"dMazeRunner needs tiles that divide: {node.tile} of {left[node.dim]} in '{node.dim}'"
-            )
-        left[node.dim] = node.tile
+        if node.first is not None or node.last is not None:
+            raise UnsupportedError(f"dMazeRunner has no first or last tile of its own: '{node.dim}'")
         where = "SPATIAL" if node.spatial else LEVELS[level]
-        if trips > 1:
+        if where == "RF":
+            whole.setdefault(node.dim, left[node.dim])
+        trips, left[node.dim] = -(-left[node.dim] // node.tile), node.tile
+        if trips > 1 and where == "RF":
+            orders["RF"].append(node.dim)
+        elif trips > 1:
             if where in ("DRAM", "SPM") and factors[where][node.dim] > 1:
                 losses.append(f"two loops over '{node.dim}' at {where} became one, in the place of the outer")
             else:
@@ -224,7 +244,7 @@ def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture
             factors[where][node.dim] *= trips
     _refuse_bypass(held, problem)
     for name, rest in left.items():
-        factors["RF"][name] *= rest
+        factors["RF"][name] = whole.get(name, rest)
     if len(orders["RF"]) > 1:
         losses.append("the order of loops inside the register file, which costs nothing here")
     full = {lv: (*(n for n in names if n not in orders[lv]), *orders[lv]) for lv in ("DRAM", "SPM")}
@@ -238,6 +258,10 @@ def from_tree(mapping: MappingTree, problem: Problem, architecture: Architecture
         dram_order=full["DRAM"],
         spm_order=full["SPM"],
     )
+    try:
+        method.check(problem.extents, imperfect=True)
+    except InputError as error:
+        raise UnsupportedError(f"dMazeRunner needs tiles that divide or are cut evenly: {error}") from None
     return Recovered(method, tuple(losses))
 
 

@@ -28,7 +28,9 @@ class ProblemLayer:
 def layer_of(problem: Problem) -> ProblemLayer:
     """A convolution of one or two spatial axes, grouped or not, or a matrix product, as a layer without a dataflow.
 
-    Sizes along Y and X include padding. Raises UnsupportedError: other einsums, dilation, transposed convolutions.
+    Sizes along Y and X include padding. A dilated filter stands as a dense one with as many outputs; a transposed
+    convolution as TRCONV over its input rows: Y' and X' then are positions of the input. Raises UnsupportedError for other
+    einsums.
     """
     if len(problem.inputs) != 2:
         raise _unsupported(problem, f"it has {len(problem.inputs)} operands; two are needed")
@@ -63,14 +65,17 @@ def _gemm(problem: Problem, data: Tensor, weight: Tensor) -> ProblemLayer:
         raise _unsupported(problem, f"{problem.equation} is no product of two matrices")
     dims = {"M": next(iter(rows)), "N": next(iter(columns)), "K": next(iter(sums))}
     extents = tuple((name, problem.extents[d]) for name, d in dims.items())
-    return ProblemLayer(DirectiveLayer(_name(problem), "GEMM", extents), dims)
+    return ProblemLayer(DirectiveLayer(word(problem.name), "GEMM", extents), dims)
 
 
 def _convolution(problem: Problem, data: Tensor, weight: Tensor) -> ProblemLayer:
     out, extents = problem.output.dims, problem.extents
-    if any(len(a.terms) > 1 for a in problem.output.axes):
-        raise _unsupported(problem, "its output is indexed by a sum (a transposed convolution)")
-    windows = [_window(problem, a, weight) for a in data.axes if len(a.terms) > 1]
+    losses: list[str] = []
+    transposed = any(len(a.terms) > 1 for a in problem.output.axes)
+    if transposed and any(len(a.terms) > 1 for a in data.axes):
+        raise _unsupported(problem, "both its input and its output are indexed by sums")
+    sliding = problem.output if transposed else data
+    windows = [_window(problem, a, weight, losses) for a in sliding.axes if len(a.terms) > 1]
     if len(windows) > 2 or any(len(a.terms) > 1 for a in weight.axes):
         raise _unsupported(problem, "it slides along more than two axes")
     windowed = {d for w in windows for d in w[:2]}
@@ -86,16 +91,18 @@ def _convolution(problem: Problem, data: Tensor, weight: Tensor) -> ProblemLayer
         dims.update((name, d) for d in real)
     strides = [1, 1]
     sizes: dict[str, int] = {}
+    if transposed:
+        windows = [(moved, kernel, extents[moved], stride) for moved, kernel, _, stride in windows]
     for i, (out_dim, in_dim, size, stride) in enumerate(windows):
         row, kernel = (("Y", "R"), ("X", "S"))[i]
         dims |= {row + "'": out_dim, kernel: in_dim}
         sizes |= {kernel: extents[in_dim], row: size}
         strides[i] = stride
-    return _layer(problem, dims, sizes, strides)
+    return _layer(problem, dims, sizes, strides, tuple(losses), transposed)
 
 
-def _window(problem: Problem, axis: Axis, weight: Tensor) -> tuple[str, str, int, int]:
-    """(output dimension, filter dimension, padded input size, stride) of a sliding axis."""
+def _window(problem: Problem, axis: Axis, weight: Tensor, losses: list[str]) -> tuple[str, str, int, int]:
+    """(output dimension, filter dimension, padded input size without dilation, stride) of a sliding axis."""
     if len(axis.terms) != 2:
         raise _unsupported(problem, f"an axis is indexed by {axis}")
     (first, a), (second, b) = axis.terms
@@ -103,8 +110,8 @@ def _window(problem: Problem, axis: Axis, weight: Tensor) -> tuple[str, str, int
         ((second, b), (first, a)) if first in weight.dims else ((first, a), (second, b))
     )
     if dilation != 1 and problem.extents[kernel] > 1:
-        raise _unsupported(problem, f"its filter is dilated by {dilation} along {kernel}")
-    return moved, kernel, axis.span(problem.extents), stride
+        losses.append(f"{kernel}: dilation by {dilation} is not said; the layer has a dense filter and as many outputs")
+    return moved, kernel, stride * (problem.extents[moved] - 1) + problem.extents[kernel], stride
 
 
 def _kind(in_data: bool, in_weight: bool, in_output: bool) -> str:
@@ -115,7 +122,14 @@ def _kind(in_data: bool, in_weight: bool, in_output: bool) -> str:
     return "K"
 
 
-def _layer(problem: Problem, dims: dict[str, str], sizes: dict[str, int], strides: list[int]) -> ProblemLayer:
+def _layer(
+    problem: Problem,
+    dims: dict[str, str],
+    sizes: dict[str, int],
+    strides: list[int],
+    losses: tuple[str, ...],
+    transposed: bool,
+) -> ProblemLayer:
     extents = problem.extents
     of = {name: extents[d] for name, d in dims.items() if name in ("N", "G", "K", "C")} | {
         "R": 1,
@@ -125,7 +139,10 @@ def _layer(problem: Problem, dims: dict[str, str], sizes: dict[str, int], stride
     }
     of |= sizes
     of = {"K": 1, "C": 1, "N": 1, "G": 1} | of
-    losses = ()
+    if transposed:
+        losses = (*losses, "TRCONV: MAESTRO evaluates it as CONV over the rows and columns of the input")
+    if transposed and of["G"] > 1:
+        raise _unsupported(problem, "it is both transposed and grouped")
     if of["G"] > 1 and of["K"] == of["C"] == 1:
         operator, order = "DSCONV", "CRSYX"
         of["C"] = of["G"]
@@ -133,23 +150,24 @@ def _layer(problem: Problem, dims: dict[str, str], sizes: dict[str, int], stride
     elif of["G"] > 1:
         operator, order = "NGCONV", "GKCRSYX"
     else:
-        operator, order = "CONV", "KCRSYX"
+        operator, order = "TRCONV" if transposed else "CONV", "KCRSYX"
     order = ("N" if of["N"] > 1 else "") + order
     return ProblemLayer(
         DirectiveLayer(
-            _name(problem),
+            word(problem.name),
             operator,
             tuple((name, of[name]) for name in order),
-            (("X", strides[1]), ("Y", strides[0])),
+            # TRCONV without a Stride has an inner stride of 2, as in the original's parser.
+            () if transposed and strides == [2, 2] else (("X", strides[1]), ("Y", strides[0])),
         ),
         {k: d for k, d in dims.items() if k in order or k in ("Y'", "X'")},
         losses,
     )
 
 
-def _name(problem: Problem) -> str:
-    """The problem's name with the characters that separate words in the format replaced."""
-    return "".join("_" if c in " ,->():\t;{}/\n\r" else c for c in problem.name) or "layer"
+def word(name: str) -> str:
+    """A name with the characters that separate words in the format replaced."""
+    return "".join("_" if c in " ,->():\t;{}/\n\r" else c for c in name) or "layer"
 
 
 def _unsupported(problem: Problem, reason: str) -> UnsupportedError:

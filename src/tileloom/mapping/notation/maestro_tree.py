@@ -1,18 +1,21 @@
-"""From MAESTRO's directives to loops on an architecture's axes: the step to the mapping tree, with its losses.
+"""From MAESTRO's directives to loops on an architecture's axes and to the mapping tree, with the losses.
 
-Only loops are made here; where tiles are held is not part of the directives (search/mappers/template.py decides it).
+Directives do not say where tiles are held: `tree_of` holds them as MAESTRO's machine does, search/mappers/template.py tries all.
+The way back is in maestro_directives.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from tileloom.architecture.model import Architecture, Fanout, Memory
 from tileloom.core.errors import UnsupportedError
+from tileloom.mapping.normalise import hoist
 from tileloom.mapping.notation.maestro import SLIDING, Cluster, DirectiveLayer, Map
 from tileloom.mapping.notation.maestro_problem import ProblemLayer
-from tileloom.mapping.tree import Loop
+from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree, TreeNode
 from tileloom.workload.problem import Problem
 
 _FILTERS = {filter_dim: row for row, filter_dim in SLIDING.items()}
@@ -139,7 +142,12 @@ class _Work:
         if m.dim not in dims:
             return None, 0
         if m.size != m.offset and m.size < self.current[dims[m.dim]] and m.dim not in _FILTERS:
-            self.losses.append(f"{m}: tiles that overlap are computed once")
+            what = (
+                "tiles that overlap are computed once"
+                if m.size > m.offset
+                else "indices between its tiles are computed too"
+            )
+            self.losses.append(f"{m}: {what}")
         return dims[m.dim], m.size
 
     def _row_tile(self, m: Map, maps: Sequence[Map], joint: set[str], dim: str) -> tuple[str | None, int]:
@@ -155,6 +163,9 @@ class _Work:
             raise UnsupportedError(
                 f"{m} moves with {filter_dim} over {self.current[dim]} output positions; map {m.dim}' first"
             )
+        if self.named.layer.operator == "TRCONV":
+            # Rows of the input share no work, so a step is as many rows as the next one starts later.
+            return dim, min(m.size, m.offset)
         filter_size = min(own if own is not None else current, whole)
         outputs = (m.size - filter_size) // self.named.layer.stride_of.get(m.dim, 1) + 1
         if outputs < 1:
@@ -171,43 +182,29 @@ class _Work:
                 self._temporal(dim, 1)
 
 
-def directives_of(
-    problem: Problem, named: ProblemLayer, loops: Sequence[Loop], clusters: Mapping[str, int] | None = None
-) -> tuple[tuple[Map | Cluster, ...], tuple[str, ...]]:
-    """The directives of a chain's loops, and what they lose. One level per axis on which loops lie.
+def tree_of(problem: Problem, architecture: Architecture, nest: LoopNest) -> MappingTree:
+    """The nest with holds: the outermost memory at the top, one above spread loops just before them, one inside at the PE's tile.
 
-    clusters   units of each axis, by name; the trips of its loops where it is not given
-    Holds have no word in the language. Raises UnsupportedError where no loop is spatial, or a level has more than two.
+    Directives do not say where tiles are held; this is MAESTRO's own machine (L2 before the first spread loops, L1 inside
+    the last). Every hold is moved out as far as it stays the same (normalise.py).
     """
-    words = {d: name for name, d in named.dims.items()}
-    losses = ["where tiles are held is not said: L2 holds what a step sends, L1 the innermost level's tile"]
-    groups: list[list[Map]] = [[]]
-    units: list[int] = []
-    axis: tuple[str | None, str | None] | None = None
-    trips = 1
-    current = dict(problem.extents)
-    for loop in loops:
-        if loop.spatial:
-            trips = (trips if axis == (loop.target, loop.axis) else 1) * loop.trips(current[loop.dim])
-            axis = (loop.target, loop.axis)
-        elif axis is not None:
-            groups.append([])
-            units.append((clusters or {}).get(str(axis[1]), trips))
-            axis = None
-        current[loop.dim] = min(loop.tile, current[loop.dim])
-        if loop.first is not None or loop.last is not None:
-            losses.append(f"{loop.dim}: first and last tiles of another size")
-        groups[-1].append(Map("spatial" if loop.spatial else "temporal", loop.tile, loop.tile, words[loop.dim]))
-    if not any(m.spatial for m in groups[-1]) and len(groups) > 1:
-        inner = groups.pop()
-        if inner:
-            losses.append("loops inside a PE: " + ", ".join(str(m) for m in inner))
-        units.pop()
-    for group in groups:
-        spatial = sum(m.spatial for m in group)
-        if not 1 <= spatial <= 2:
-            raise UnsupportedError(f"a level has {spatial} spatial loops; MAESTRO takes one or two")
-    flow: list[Map | Cluster] = [*groups[0]]
-    for size, group in zip(units[1:] or units, groups[1:]):
-        flow += [Cluster(max(size, 1)), *group]
-    return tuple(flow), tuple(dict.fromkeys(losses))
+    nodes: list[TreeNode] = list(nest.loops)
+    for memory in reversed(architecture.memories):
+        held = tuple(
+            t.name
+            for t in problem.tensors
+            if memory is architecture.memories[0] or memory.keep.has(t) or memory.may_keep.has(t)
+        )
+        if held:
+            nodes.insert(_place(architecture, memory, nest), Hold(held, memory.name))
+    return hoist(MappingTree((*nodes, Compute(architecture.computes[-1].name))), problem)
+
+
+def _place(architecture: Architecture, memory: Memory, nest: LoopNest) -> int:
+    """How many loops stand above a memory's hold."""
+    if memory is architecture.memories[0]:
+        return 0
+    above = {n.name for n in architecture.nodes[: architecture.nodes.index(memory)] if isinstance(n, Fanout)}
+    below = next((i for i, loop in enumerate(nest.loops) if loop.spatial and loop.target not in above), None)
+    inside = max((i + 1 for i, loop in enumerate(nest.loops) if loop.target in above), default=0)
+    return below if below is not None else max(inside, nest.named)

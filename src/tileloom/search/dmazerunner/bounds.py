@@ -65,13 +65,13 @@ def merit(goal, energy, cycles):
 
 
 @njit(cache=True, nogil=True)
-def choice_bounds(lacking, exclusive, fixed, prices, extents, rf, space, base_pj, energies, cycles):
+def choice_bounds(lacking, exclusive, fixed, prices, passes, base_pj, energies, cycles):
     """Fills energies, cycles float64[operands]: least pJ without DRAM, and cycles, if only that operand is reused
-    between scratchpad and PEs. Returns how many of the choices there are."""
-    n, m = rf.shape[0], lacking.shape[0]
+    between scratchpad and PEs. passes: fewest passes over each loop. Returns how many of the choices there are."""
+    n, m = passes.shape[0], lacking.shape[0]
     trips = 1.0
     for v in range(n):
-        trips *= extents[v] // (rf[v] * space[v])
+        trips *= passes[v]
     total = base_pj
     for o in range(m):
         ways = 2 if o == 0 else 1
@@ -81,7 +81,7 @@ def choice_bounds(lacking, exclusive, fixed, prices, extents, rf, space, base_pj
         own = 1.0
         for v in range(n):
             if not lacking[o, v]:
-                own *= extents[v] // (rf[v] * space[v])
+                own *= passes[v]
         ways = 2 if o == 0 else 1
         full = trips * (ways * (prices[o] + prices[m + o]) + prices[2 * m + o])
         reused = own * (prices[o] + prices[m + o] + prices[2 * m + o])

@@ -21,7 +21,9 @@ from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.cost.models.dmazerunner.orders import order_names
 from tileloom.mapping.notation.dmazerunner import ExecutionMethod
 from tileloom.search.dmazerunner.bounds import bound_arrays
+from tileloom.search.dmazerunner.chains import chain_tables
 from tileloom.search.dmazerunner.kernels import walk
+from tileloom.search.dmazerunner.uneven import walk_uneven
 
 GOALS = ("energy", "latency", "edp")
 
@@ -57,11 +59,14 @@ class Optimum:
     """The best method of one objective, proven over the whole space; None when the space is empty.
 
     evaluated  methods whose cost was computed;  left_out: branches that the bounds cut off
+    proven     False when the search stopped early; then nothing is below `floor`
     """
 
     best: Best | None
     evaluated: int
     left_out: int
+    proven: bool = True
+    floor: float = 0.0
 
 
 def optimum(
@@ -78,6 +83,41 @@ def optimum(
     return Optimum(best=best, evaluated=int(methods), left_out=int(left_out))
 
 
+def uneven_optimum(
+    nest: Nest,
+    chip: DmazeChip,
+    goal: str,
+    pruning: Pruning = NO_FILTERS,
+    *,
+    known: float = inf,
+    most_steps: int = 2**62,
+) -> Optimum:
+    """`optimum` of the corrected model over tiles that need not divide, cut evenly (chains.py)."""
+    place = GOALS.index(goal)
+    a, b = nest_arrays(nest), bound_arrays(nest, chip, faithful=False)
+    t = chain_tables(nest.extents, chip.cgra_size, chip.rf_elements)
+    finished, floor, methods, left_out, value, factors, rows = walk_uneven(
+        a.axes, a.starts, a.reductions, a.output_loops, a.filters, a.table_starts, a.table, chip_numbers(nest, chip),
+        a.most, np.array(nest.extents, dtype=np.int64), t.loops, t.spaces, t.arrays, t.outer, _limits(chip, pruning),
+        pruning.no_feature_dram, pruning.no_spatial_reduction, place, known, b.sizes, b.lacking, b.exclusive, b.dma,
+        *_axis_loops(nest), most_steps,
+    )  # fmt: skip
+    best = _best(nest, value, factors, rows) if value < known else None
+    return Optimum(best=best, evaluated=int(methods), left_out=int(left_out), proven=bool(finished), floor=float(floor))
+
+
+def _axis_loops(nest: Nest) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Per operand and loop: whether it is the first on an axis, and whether it is alone there."""
+    shape = (len(nest.operands), len(nest.loops))
+    owns, alone = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    for o, operand in enumerate(nest.operands):
+        for axis in operand.axes:
+            if axis.terms:
+                owns[o, axis.terms[0][0]] = True
+                alone[o, axis.terms[0][0]] = len(axis.terms) == 1
+    return owns, alone
+
+
 def _best(nest: Nest, value: float, factors: Ints, rows: Ints) -> Best:
     arrays = nest_arrays(nest)
     dram, spm, rf, space = (tuple(int(f) for f in row) for row in factors)
@@ -91,6 +131,13 @@ def _best(nest: Nest, value: float, factors: Ints, rows: Ints) -> Best:
 def count_methods(nest: Nest, chip: DmazeChip, pruning: Pruning = NO_FILTERS, stop_at: int = 0) -> int:
     """Methods inside the limits and filters; stops counting at `stop_at` when that is positive."""
     return int(_walk(nest, chip, pruning, faithful=True, count_only=True, stop_at=stop_at)[0])
+
+
+def _limits(chip: DmazeChip, pruning: Pruning) -> npt.NDArray[np.float64]:
+    return np.array(
+        [chip.cgra_size, chip.rf_elements, chip.spm_banks, chip.bank_bytes, chip.bytes_per_data,
+         pruning.pe, pruning.rf, pruning.spm], dtype=np.float64
+    )  # fmt: skip
 
 
 _Walked = tuple[int, int, npt.NDArray[np.float64], Ints, Ints]
@@ -119,10 +166,7 @@ def _walk(
             for j, part in enumerate(ds[: i + 1]):
                 if whole % part == 0:
                     quotient[v, i, j] = number[whole // part]
-    limits = np.array(
-        [chip.cgra_size, chip.rf_elements, chip.spm_banks, chip.bank_bytes, chip.bytes_per_data,
-         pruning.pe, pruning.rf, pruning.spm], dtype=np.float64
-    )  # fmt: skip
+    limits = _limits(chip, pruning)
     last = np.array([len(d) - 1 for d in listed], dtype=np.int64)
     b = bound_arrays(nest, chip, faithful=faithful)
     found: _Walked = walk(

@@ -73,6 +73,8 @@ def walk(axes, starts, reductions, output_loops, filters, table_starts, table, n
     left[0] = last
     low, high, base = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
     space, rf = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
+    array, whole = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
+    trips = np.ones(n, dtype=np.int64)
     spm, dram = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
     fixed, prices = np.empty(1 + 2 * m, dtype=np.int64), np.empty(3 * m)
     scratch = np.empty((4, most_rows, m), dtype=np.int64)
@@ -150,10 +152,12 @@ def walk(axes, starts, reductions, output_loops, filters, table_starts, table, n
         if phase == 1:
             for w in range(n):
                 rf[w] = divisors[w, choice[n + w]]
+                array[w] = rf[w] * space[w]
+                trips[w] = extents[w] // array[w]
             if not count_only:
-                array_stage(axes, starts, reductions, numbers, rf, space, fixed, prices)
+                array_stage(axes, starts, reductions, numbers, rf, space, array, fixed, prices)
             if goal >= 0:
-                choices = choice_bounds(lacking, exclusive, fixed, prices, extents, rf, space, numbers[BASE_PJ],
+                choices = choice_bounds(lacking, exclusive, fixed, prices, trips, numbers[BASE_PJ],
                                         energies, cycles)  # fmt: skip
                 if least_value(goal, energies, cycles, choices, least, dma, numbers) >= limit:
                     left_out += 1
@@ -168,8 +172,9 @@ def walk(axes, starts, reductions, output_loops, filters, table_starts, table, n
         for w in range(n):
             spm[w] = divisors[w, choice[2 * n + w]]
             dram[w] = divisors[w, left[3, w]]
+            whole[w] = array[w] * spm[w]
         evaluate(axes, starts, reductions, output_loops, table_starts, table, numbers, faithful,
-                 dram, spm, rf, space, fixed, prices, scratch, found, rows)  # fmt: skip
+                 dram, spm, whole, fixed, prices, scratch, found, rows)  # fmt: skip
         for g in range(3):
             if found[g] < best[g]:
                 best[g] = found[g]

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.dmazerunner import DmazeChip, Pruning
-from tileloom.core.errors import UnsupportedError
+from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.cost.base import CostModel, Profile
 from tileloom.cost.models.dmazerunner.capacity import valid
 from tileloom.cost.models.dmazerunner.model import DmazerunnerModel, chip_of
@@ -20,7 +20,8 @@ from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.mapping.legality import check_mapping
 from tileloom.mapping.notation.dmazerunner import Converted, ExecutionMethod, to_tree
 from tileloom.search.dmazerunner.auto import START, auto_optimize
-from tileloom.search.dmazerunner.full import Exploration, optimum
+from tileloom.search.dmazerunner.full import Exploration, optimum, uneven_optimum
+from tileloom.search.dmazerunner.reasons import why_none
 from tileloom.search.objective import Objective, SearchResult, Status
 from tileloom.workload.problem import Problem
 
@@ -31,7 +32,10 @@ class AutoOptimizer:
 
     min_pe, min_rf, min_spm   utilisation to start from
     min_methods               mappings that are enough
-    all_loops                 do without the two filters on which loops may be spatial or at DRAM
+    no_feature_dram           filter loops must not run at DRAM level;  no_spatial_reduction: no reduction across PEs
+    all_loops                 do without those two filters
+    begin_reduce_spm          PE or register threshold from which the scratchpad's is lowered, too
+    disable_prunings          PE or register threshold from which the two filters are dropped and one mapping is enough
     model                     a DmazerunnerModel; None = the corrected one
     """
 
@@ -39,38 +43,65 @@ class AutoOptimizer:
     min_rf: float = 0.8
     min_spm: float = 0.5
     min_methods: int = 100
+    no_feature_dram: bool = True
+    no_spatial_reduction: bool = True
     all_loops: bool = False
+    begin_reduce_spm: float = 0.6
+    disable_prunings: float = 0.3
     model: CostModel | None = None
 
     name: ClassVar[str] = "auto_optimizer"
     profile: ClassVar[Profile] = DmazerunnerModel.profile
     PROVES_OPTIMAL: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        self._start()
+
+    def _start(self) -> Pruning:
+        """The filters of the first round. InputError for impossible ones."""
+        names = ("begin_reduce_spm", "disable_prunings")
+        faults = [
+            f"option '{n}' of mapper '{self.name}' is {getattr(self, n)}; expected 0 to 1"
+            for n in names
+            if not 0 <= getattr(self, n) <= 1
+        ]
+        if faults:
+            raise InputError(faults)
+        return Pruning(
+            pe=self.min_pe,
+            rf=self.min_rf,
+            spm=self.min_spm,
+            no_feature_dram=self.no_feature_dram and not self.all_loops,
+            no_spatial_reduction=self.no_spatial_reduction and not self.all_loops,
+            min_methods=self.min_methods,
+        )
+
     def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
         """'feasible', or 'infeasible' when the filters reach zero before a mapping is found."""
         started = perf_counter()
         model = _model(self.model, self.name)
         nest, chip = Nest.of(problem), chip_of(problem, architecture, model.options)
-        start = Pruning(
-            pe=self.min_pe,
-            rf=self.min_rf,
-            spm=self.min_spm,
-            no_feature_dram=not self.all_loops,
-            no_spatial_reduction=not self.all_loops,
-            min_methods=self.min_methods,
+        found = auto_optimize(
+            nest,
+            chip,
+            self._start(),
+            begin_reduce_spm=self.begin_reduce_spm,
+            disable_prunings=self.disable_prunings,
+            faithful=model.faithful,
         )
-        found = auto_optimize(nest, chip, start, faithful=model.faithful)
         lowered = (("rounds of lowered filters", len(found.rounds)),)
         return _result(self.name, problem, architecture, objective, model, chip, found.exploration, started, lowered)
 
 
 @dataclass(frozen=True, slots=True)
 class DmazerunnerMapper:
-    """The optimum over every perfect factor split inside the chip's limits, with all orders that differ in reuse.
+    """The optimum over every factor split inside the chip's limits, with all orders that differ in reuse.
 
     min_pe, min_rf, min_spm   least utilisation
     no_feature_dram           filter loops must not run at DRAM level
     no_spatial_reduction      loops that the output lacks must not be spatial
+    imperfect                 tiles need not divide; each is then charged as the largest one (corrected model only)
+    max_steps                 of the search over such tiles; beyond it the answer is 'stopped'
     model                     a DmazerunnerModel; None = the corrected one
     """
 
@@ -79,24 +110,36 @@ class DmazerunnerMapper:
     min_spm: float = 0.0
     no_feature_dram: bool = False
     no_spatial_reduction: bool = False
+    imperfect: bool = False
+    max_steps: int = 20_000_000
     model: CostModel | None = None
 
     name: ClassVar[str] = "dmazerunner"
     profile: ClassVar[Profile] = DmazerunnerModel.profile
     PROVES_OPTIMAL: ClassVar[bool] = True
 
-    def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
-        """'optimal' over that space, or 'infeasible'."""
-        started = perf_counter()
-        model = _model(self.model, self.name)
-        nest, chip = Nest.of(problem), chip_of(problem, architecture, model.options)
-        pruning = Pruning(
+    def __post_init__(self) -> None:
+        self._pruning()
+
+    def _pruning(self) -> Pruning:
+        return Pruning(
             pe=self.min_pe,
             rf=self.min_rf,
             spm=self.min_spm,
             no_feature_dram=self.no_feature_dram,
             no_spatial_reduction=self.no_spatial_reduction,
         )
+
+    def search(self, problem: Problem, architecture: Architecture, objective: Objective) -> SearchResult:
+        """'optimal' over that space, or 'infeasible'."""
+        started = perf_counter()
+        model = _model(self.model, self.name)
+        nest, chip = Nest.of(problem), chip_of(problem, architecture, model.options)
+        pruning = self._pruning()
+        if self.imperfect and model.faithful:
+            raise UnsupportedError(
+                "dMazeRunner itself has tiles that divide only: leave --imperfect out, or take mode=corrected"
+            )
         # A good mapping first: the better it is, the more branches the bounds cut off.
         start = replace(
             START, pe=max(START.pe, pruning.pe), rf=max(START.rf, pruning.rf), spm=max(START.spm, pruning.spm)
@@ -106,9 +149,17 @@ class DmazerunnerMapper:
         value = known.value if known else inf
         proven = optimum(nest, chip, objective, pruning, faithful=model.faithful, known=value)
         best = proven.best or known
+        if self.imperfect:
+            even, value = proven, best.value if best else inf
+            proven = uneven_optimum(nest, chip, objective, pruning, known=value, most_steps=self.max_steps)
+            best = proven.best or best
+            proven = replace(proven, evaluated=proven.evaluated + even.evaluated)
         found = Exploration(methods=proven.evaluated, best={objective: best} if best else None, pruning=pruning)
         cut = (("branches that the bounds cut off", proven.left_out),)
-        return _result(self.name, problem, architecture, objective, model, chip, found, started, cut, proven=True)
+        result = _result(self.name, problem, architecture, objective, model, chip, found, started, cut, proven=True)
+        if proven.proven or result.mapping is None:
+            return result
+        return replace(result, status="stopped", lower_bound=min(max(proven.floor, 0.0), result.lower_bound))
 
 
 def _model(model: CostModel | None, mapper: str) -> DmazerunnerModel:
@@ -142,7 +193,7 @@ def _result(
             evaluated=found.methods,
             seconds=perf_counter() - started,
             mapper=name,
-            reasons=_why(chip, found.pruning),
+            reasons=why_none(Nest.of(problem), chip, found.pruning),
             explain=explain,
         )
     method = found.best[objective].method
@@ -193,12 +244,3 @@ def _legal_tree(
 
 def _value(energy_pj: float, cycles: float, objective: Objective) -> float:
     return energy_pj if objective == "energy" else cycles if objective == "latency" else energy_pj * cycles
-
-
-def _why(chip: DmazeChip, pruning: Pruning) -> tuple[str, ...]:
-    return (
-        f"no split of the loops fits {chip.cgra_size} PEs, {chip.rf_elements:g} values of registers each and "
-        f"{chip.spm_banks:g} banks of {chip.bank_bytes:g} bytes",
-        f"with at least {pruning.pe:.2g} of the PEs, {pruning.rf:.2g} of the registers and {pruning.spm:.2g} of the "
-        "scratchpad used: lower these minima",
-    )

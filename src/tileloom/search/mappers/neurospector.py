@@ -14,6 +14,7 @@ from tileloom.cost.models.neurospector.model import NeurospectorModel
 from tileloom.mapping.notation.neurospector_tree import tree_of
 from tileloom.search.neurospector.bottom_up import Chosen, Metric, Mode, bottom_up
 from tileloom.search.neurospector.brute_force import MAX_TABLES, brute_force
+from tileloom.search.neurospector.reasons import why_nothing_fits
 from tileloom.search.objective import Objective, SearchResult
 from tileloom.workload.frontends.neurospector import layer_of
 from tileloom.workload.problem import Problem
@@ -82,7 +83,7 @@ def _search(
     if not found.feasible:
         return SearchResult(
             problem=problem, objective=objective, status="infeasible", mapper=mapper.name,
-            seconds=perf_counter() - started, reasons=_reasons(found),
+            seconds=perf_counter() - started, reasons=why_nothing_fits(found.accelerator, found.layer),
         )  # fmt: skip
     tree = tree_of(found.accelerator, found.table, problem, names, places)
     model = mapper.model or NeurospectorModel()
@@ -94,9 +95,3 @@ def _search(
         problem=problem, objective=objective, status="feasible", mapping=tree, cost=cost, mapper=mapper.name,
         seconds=perf_counter() - started,
     )  # fmt: skip
-
-
-def _reasons(found: Chosen) -> tuple[str, ...]:
-    from tileloom.cost.models.neurospector.analysis import broken_rules
-
-    return broken_rules(found.accelerator, found.layer, found.table) or ("no table fits",)

@@ -96,14 +96,34 @@ def bottom_up(
     mode: Mode = "fixed",
     *,
     faithful: bool = False,
+    complete: bool = True,
 ) -> Chosen:
-    """The best table over the dataflow combinations of `mode`, compared in order, the first of equals winning."""
+    """The best table over the dataflow combinations of `mode`, compared in order, the first of equals winning.
+
+    complete: where the levels chosen one by one leave nothing valid (a row's constraint, a small buffer), the corrected
+    mode looks at all tables, so that infeasible is said only of layers that no table fits; strategies are then 'all'.
+    """
     best = untouched(accelerator, layer, metric, faithful=faithful)
     for choice in dataflow_choices(accelerator, mode):
         found = one_dataflow(choice, layer, metric, faithful=faithful)
         if found.value < best.value if faithful else _rank(found) < _rank(best):
             best = found
-    return best
+    if best.feasible or faithful or not complete:
+        return best
+    return _any_table(accelerator, layer, metric, mode) or best
+
+
+def _any_table(accelerator: Accelerator, layer: ConvLayer, metric: Metric, mode: Mode) -> Chosen | None:
+    # Imported here because the proof starts from this search.
+    from tileloom.search.neurospector.proof import LatticeSearch
+
+    search = LatticeSearch(accelerator, layer, metric, mode, faithful=False)
+    search.run(float("inf"))
+    found = search.table()
+    if found is None:
+        return None
+    analysis = analyze_packed(pack(found[0], layer.stride, faithful=False), as_table(found[1]))
+    return Chosen(accelerator=found[0], layer=layer, metric=metric, strategies="all", analysis=analysis)
 
 
 def untouched(accelerator: Accelerator, layer: ConvLayer, metric: Metric, *, faithful: bool) -> Chosen:

@@ -1,26 +1,30 @@
 """NeuroSpector's multi-chip partition: which layers share the chips side by side, and on how many chips each.
 
-Faithful mode keeps the original's accounting, whose best cost may be negative; corrected mode compares like with like.
+Faithful mode keeps the original's accounting, whose best cost may be negative. Corrected mode takes the proven best table
+of each layer for every number of chips and prices whole combinations: layers side by side end with the slowest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 
 import numpy as np
 
 from tileloom.architecture.notation.neurospector import Accelerator
 from tileloom.core.errors import InputError, UnsupportedError
-from tileloom.cost.kernels import neurospector as k
 from tileloom.cost.models.neurospector.analysis import Analysis, analyze_packed
 from tileloom.cost.models.neurospector.machine import pack
 from tileloom.mapping.notation.neurospector import CHIP_X, CHIP_Y, DRAM, GB
 from tileloom.search.neurospector.bottom_up import Chosen, Metric, Table, as_table, one_dataflow, searched_rows
 from tileloom.search.neurospector.kernels import search_all
+from tileloom.search.neurospector.proof import LatticeSearch
 from tileloom.search.neurospector.splits import joint_splits
 from tileloom.workload.frontends.neurospector import ConvLayer
+
+MAX_COMBINATIONS = 10**6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +60,34 @@ def partition(
     accelerator: Accelerator, layers: Sequence[ConvLayer], metric: Metric = "energy", *, faithful: bool = False
 ) -> Partition:
     """The best combination of shares, then bottom-up inside each. Raises UnsupportedError for a machine of one chip."""
-    if accelerator.array("multi_chips").size < 2:
-        raise UnsupportedError(f"accelerator '{accelerator.name}' has one chip; layers cannot be put side by side")
-    options = [_shares(accelerator, layer, metric, faithful) for layer in layers]
     machine_chips = accelerator.array("multi_chips").size
+    if machine_chips < 2:
+        raise UnsupportedError(f"accelerator '{accelerator.name}' has one chip; layers cannot be put side by side")
+    shares_of = _shares if faithful else _proven_shares
+    options = [shares_of(accelerator, layer, metric) for layer in layers]
+    if prod(len(o) for o in options) > MAX_COMBINATIONS:
+        raise UnsupportedError(
+            f"{len(layers)} layers have more than {MAX_COMBINATIONS} combinations of chips; give fewer"
+        )
     best: tuple[np.floating, tuple[Share, ...], float] | None = None
     # The first layer varies fastest; faithfully, running all of them alone is never looked at.
-    combinations = [tuple(reversed(c)) for c in product(*reversed(options))]
-    for shares in combinations[1:] if faithful else combinations:
-        together = [s for s in shares if s.parallel]
-        if sum(s.chips for s in together) > machine_chips:
+    combinations = product(*reversed(options))
+    if faithful:
+        next(combinations)
+    for backwards in combinations:
+        shares = backwards[::-1]
+        together = [i for i, s in enumerate(shares) if s.parallel]
+        if sum(shares[i].chips for i in together) > machine_chips or (not faithful and len(together) == 1):
             continue
-        saved = _saved(accelerator, shares, together, faithful)
-        cost = np.float32(0) if faithful else np.float64(0)
-        for share in shares:
-            cost = cost + share.cost
-        if faithful or metric == "energy":
-            cost = cost - cost.dtype.type(saved)
+        if faithful:
+            saved = _saved_faithful(accelerator, shares, [shares[i] for i in together])
+            cost: np.floating = np.float32(0)
+            for share in shares:
+                cost = cost + share.cost
+            cost = cost - np.float32(saved)
+        else:
+            saved = _saved(accelerator, layers, shares, together)
+            cost = _together(shares, together, saved, metric)
         if best is None or cost < best[0]:
             best = (cost, shares, saved)
     if best is None:
@@ -80,19 +95,70 @@ def partition(
             f"no combination of {len(layers)} layers fits the {machine_chips} chips of '{accelerator.name}'"
         )
     cost, shares, saved = best
-    chosen = tuple(_inside(accelerator, x, s, metric, faithful) for x, s in zip(layers, shares))
+    chosen = tuple(
+        _inside(accelerator, x, s, metric) if faithful else _as_chosen(accelerator, x, s, metric)
+        for x, s in zip(layers, shares)
+    )
     return Partition(cost=float(cost), layers=chosen, shares=shares, saved_pj=saved)
 
 
-def _shares(accelerator: Accelerator, layer: ConvLayer, metric: Metric, faithful: bool) -> list[Share]:
+def _proven_shares(accelerator: Accelerator, layer: ConvLayer, metric: Metric) -> list[Share]:
+    """Alone on the machine, and beside others for every number of chips: the best of all tables in each case."""
+    search = LatticeSearch(accelerator, layer, metric, "fixed", faithful=False)
+    machine = pack(accelerator, layer.stride, faithful=False)
+    found = []
+    for chips in sorted({int(search.lattice.size[h]) for h in search.chips.cells}):
+        search.run(float("inf"), chips=chips)
+        best = search.table()
+        if best is not None:
+            analysis = analyze_packed(machine, as_table(best[1]))
+            cost = np.float64(analysis.value(metric))
+            found.append(Share(parallel=True, chips=chips, cost=cost, table=best[1], analysis=analysis))
+    if not found:
+        raise InputError(f"layer '{layer.name}' cannot be laid out on the chips of '{accelerator.name}'")
+    return [replace(min(found, key=lambda s: s.cost), parallel=False), *found]
+
+
+def _together(shares: Sequence[Share], together: Sequence[int], saved_pj: float, metric: Metric) -> np.float64:
+    """What a combination costs: layers alone one after another, those side by side at once, static power for the time it takes."""
+    side = [shares[i].analysis for i in together]
+    alone = [s.analysis for s in shares if not s.parallel]
+    cycles = sum(a.cycles for a in alone) + max((a.cycles for a in side), default=0.0)
+    if metric == "cycle":
+        return np.float64(cycles)
+    power = max((a.static_pj / a.cycles for a in (*side, *alone)), default=0.0)
+    return np.float64(sum(a.dynamic_pj for a in (*side, *alone)) + power * cycles - saved_pj)
+
+
+def _saved(
+    accelerator: Accelerator, layers: Sequence[ConvLayer], shares: Sequence[Share], together: Sequence[int]
+) -> float:
+    """DRAM energy in pJ of input reads that layers side by side share: those of one input, the fewest reads, all but once."""
+    groups: dict[tuple[int, ...], list[float]] = {}
+    for i in together:
+        x, level = layers[i], shares[i].analysis.levels["dram"]
+        B, channels = x.dims[1], x.dims[4] * x.dims[7]
+        groups.setdefault((B, channels, x.input_height, x.input_width), []).append(level.sent[0] * level.reads[0])
+    return sum(min(reads) * (len(reads) - 1) for reads in groups.values()) * accelerator.dram.energy_pj[0]
+
+
+def _as_chosen(accelerator: Accelerator, layer: ConvLayer, share: Share, metric: Metric) -> Chosen:
+    return Chosen(accelerator=accelerator, layer=layer, metric=metric, strategies="all", analysis=share.analysis)
+
+
+def _shares(accelerator: Accelerator, layer: ConvLayer, metric: Metric) -> list[Share]:
+    """Faithfully: the lowest DRAM level cost for each number of chips, over all splits of the outer rows."""
     rows = [r for r in searched_rows(accelerator) if r in (GB, CHIP_X, CHIP_Y, DRAM)]
     splits = joint_splits(layer.dims, len(rows))
-    machine = pack(accelerator, layer.stride, faithful=faithful)
-    chip = machine.chip if faithful else machine.chip.copy()
-    if not faithful:
-        chip[k.DECIDED] = 4
+    machine = pack(accelerator, layer.stride, faithful=True)
     seen, cost, tables, _ = search_all(
-        np.array(rows, dtype=np.int64), splits.size, splits.factor, chip, machine.prices, metric == "energy", True
+        np.array(rows, dtype=np.int64),
+        splits.size,
+        splits.factor,
+        machine.chip,
+        machine.prices,
+        metric == "energy",
+        True,
     )
     found = [
         Share(
@@ -102,7 +168,7 @@ def _shares(accelerator: Accelerator, layer: ConvLayer, metric: Metric, faithful
         if seen[n]
     ]
     # The original only remembers the lowest cost of numbers of chips that it meets twice.
-    known = [s for s in found if seen[s.chips] > 1] if faithful else found
+    known = [s for s in found if seen[s.chips] > 1]
     if not known:
         raise InputError(f"layer '{layer.name}' cannot be laid out on the chips of '{accelerator.name}'")
     lowest = min(known, key=lambda s: s.cost)
@@ -112,20 +178,17 @@ def _shares(accelerator: Accelerator, layer: ConvLayer, metric: Metric, faithful
     ]
 
 
-def _saved(accelerator: Accelerator, shares: tuple[Share, ...], together: list[Share], faithful: bool) -> float:
-    """DRAM energy in pJ of inputs read once for several layers.
+def _saved_faithful(accelerator: Accelerator, shares: tuple[Share, ...], together: list[Share]) -> float:
+    """DRAM energy in pJ of inputs read once for several layers, as the original counts it.
 
-    Faithfully: the LAST parallel layer's tile, times the first layer's count where all share the smallest tile (else
-    once), times the trailing layers with that tile less one. Corrected: the smallest tile, once for each layer but one.
+    The LAST parallel layer's tile, times the first layer's count where all share the smallest tile (else once), times the
+    trailing layers with that tile less one.
     """
     if len(together) < 2:
         return 0.0
     price = np.float32(accelerator.dram.energy_pj[0])
     tiles = [s.analysis.levels["dram"].sent[0] for s in together]
     least = min(tiles)
-    if not faithful:
-        reads = min(s.analysis.levels["dram"].reads[0] * t for s, t in zip(together, tiles))
-        return float(reads) * (len(together) - 1) * float(price)
     matches = 0
     for tile in reversed(tiles):
         if tile != least:
@@ -135,7 +198,7 @@ def _saved(accelerator: Accelerator, shares: tuple[Share, ...], together: list[S
     return float(np.float32(tiles[-1]) * np.float32(count) * np.float32(max(1, matches - 1)) * price)
 
 
-def _inside(accelerator: Accelerator, layer: ConvLayer, share: Share, metric: Metric, faithful: bool) -> Chosen:
+def _inside(accelerator: Accelerator, layer: ConvLayer, share: Share, metric: Metric) -> Chosen:
     start = share.table.copy()
     whole = tuple(int(v) for v in start[DRAM]) == layer.dims
-    return one_dataflow(accelerator, layer, metric, faithful=faithful, start=start, end=DRAM if whole else GB)
+    return one_dataflow(accelerator, layer, metric, faithful=True, start=start, end=DRAM if whole else GB)

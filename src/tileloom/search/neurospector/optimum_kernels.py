@@ -1,406 +1,303 @@
-"""The proven best table of one dataflow combination: bounds by level over the lattice of divisors, compiled.
+"""Bounds and exact costs over a layer's lattice, compiled: what the proof of the best table needs of every tile.
 
-A table is a chain of tiles a | l | s | n of the layer N: a is spread over the MACs, l lies in a local buffer, s is spread
-over the PEs, n lies in the global buffer, and c is spread over the chips. Every cost is a sum of a part of (a, spatial
-products), one of (l, s, the row between s and n) and one of (n, c), so the least outer part over all n that are multiples of s
-is known for every s before inner tiles are looked at. What could still be better is priced by the cost kernel itself.
+A table is a chain of tiles a | l | s | n | c of the layer: a is spread over the MACs, l lies in a local buffer, s = l u is
+spread over the PEs, n lies in the global buffer, c = n h is spread over the chips. Its cost is
+
+    near(a; u h)  +  middle(l, s; counts of GB)  +  outer(n, c),
+
+and the counts of GB depend on s, n and h alone. So the best a below every l is one table, and of the n above an s only those
+on the front of (outer and GB's own cost; the three counts) can be best, whatever l and u are.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
 
 from tileloom.cost.kernels.neurospector import (
     ALLOC,
+    COUNT,
     COUNTS_SIZE,
-    CYCLES,
-    DRAM_C,
-    DRAM_E,
+    E_DRAM,
     E_GB,
     E_LB,
-    E_MAC,
-    ENERGY,
     FAITHFUL,
+    FIXED,
     GB_BYPASS,
-    GB_CAP,
     GB_FLOW,
     GB_KIND,
-    GB_LOW,
     HAS_GB,
     IS,
-    LB_BYPASS,
-    LB_CAP,
     LB_FLOW,
     LB_KIND,
     OS,
-    OUT_SIZE,
+    SEND,
     STRIDE,
+    U_DRAM,
     U_GB,
     U_LB,
+    W_DRAM,
     W_GB,
     W_LB,
     WS,
-    _held,
-    _tiles,
     count_accesses,
-    count_tiles,
-    is_valid,
-    price,
-)  # fmt: skip
+)
+from tileloom.search.neurospector.lattice_kernels import least_of_divisors, least_of_multiples, product_cell
+
+CASES = np.array([7, 6, 5, 3, 0])
+"""Which types' tiles differ between s and n (bits input, weight, output): all, all but one, none."""
+
+
+class Rules(NamedTuple):
+    """chip, prices (float64): the packed machine;  per_cycle: pJ, or 1 for cycles;  whole: the layer's own cell.
+
+    fixed: energy of the MACs;  local, shared: whether the rows of LB and GB are searched
+    """
+
+    chip: NDArray[np.int64]
+    prices: NDArray[np.float64]
+    energy: bool
+    per_cycle: float
+    fixed: float
+    whole: int
+    local: bool
+    shared: bool
 
 
 @nb.njit(cache=True)
-def outer_costs(extents, cells, divisors, sizes, m, chip, free, prices, energy, per_cycle):
-    """Cost of GB's lower side and DRAM for every tile n (cell of the lattice); inf where GB cannot hold it.
+def dram_costs(lat, rules):
+    """(cost [8, cells], counts [8, cells, 3]) of DRAM for every tile c that the chips get, by the types that differ at GB.
 
-    free  `chip` without GB's bypass, whose adjustment only ever adds;  m: a table whose chip rows are filled
+    Infinite where DRAM's row breaks its constraint. Counts of the output are reads and writes together.
     """
-    result = np.full(cells, np.inf)
+    cells = lat.size.shape[0]
+    cost, moved = np.empty((8, cells)), np.empty((8, cells, 3))
     counts = np.zeros(COUNTS_SIZE, dtype=np.int64)
-    out = np.zeros(OUT_SIZE, dtype=prices.dtype)
-    tile = np.ones(8, dtype=np.int64)
-    digit = np.zeros(8, dtype=np.int64)
+    m = np.ones((10, 8), dtype=np.int64)
+    p, fixed = rules.prices, rules.chip[FIXED + 16 : FIXED + 24]
     for cell in range(cells):
+        allowed = True
         for d in range(8):
-            tile[d] = divisors[d, digit[d]]
-            m[6, d] = tile[d]
-            m[9, d] = extents[d] // tile[d]
-        _tiles(tile, chip[STRIDE], ALLOC + 3, counts)
-        if chip[HAS_GB] == 0 or _held(counts, ALLOC + 3, chip[GB_KIND], chip[GB_CAP : GB_CAP + 3], chip[GB_BYPASS]):
-            count_tiles(m, free, counts)
-            count_accesses(m, free, counts)
-            price(m, free, prices, counts, out)
-            cost = per_cycle * out[DRAM_C]
-            if energy:
-                cost += out[DRAM_E] + out[GB_LOW]
-            result[cell] = cost
-        for back in range(8):
-            d = 7 - back
-            digit[d] += 1
-            if digit[d] < sizes[d]:
-                break
-            digit[d] = 0
-    for d in range(8):
-        m[6, d] = 1
-        m[9, d] = 1
-    return result
+            m[9, d] = lat.extent[rules.whole, d] // lat.extent[cell, d]
+            if fixed[d] and fixed[d] != m[9, d]:
+                allowed = False
+        for mask in range(8):
+            seen = mask & rules.chip[GB_BYPASS]
+            if seen != mask:
+                cost[mask, cell] = cost[seen, cell]
+                moved[mask, cell] = moved[seen, cell]
+                continue
+            for t in range(3):
+                counts[ALLOC + 6 + t], counts[SEND + 6 + t] = lat.tile[rules.whole, t], lat.tile[cell, t]
+                counts[ALLOC + 3 + t], counts[SEND + 3 + t] = 1 + (mask >> t & 1), 1
+            count_accesses(m, rules.chip, counts)
+            total = 0.0 if allowed else np.inf
+            for t in range(3):
+                times = counts[COUNT + 8 + t]
+                if t == 2:
+                    times += counts[COUNT + 11]
+                moved[mask, cell, t] = times
+                elements = float(lat.tile[cell, t] * times)
+                if rules.energy:
+                    total += elements * p[E_DRAM + t]
+                total += rules.per_cycle * np.ceil(elements / p[W_DRAM]) * p[U_DRAM + t]
+            cost[mask, cell] = total
+    return cost, moved
 
 
 @nb.njit(cache=True)
-def least_of_multiples(values, divisors, sizes, steps, along):
-    """For every cell the least value over the cells whose tile is a multiple of its own in the dimensions `along` marks."""
-    least = values.copy()
-    for d in range(8):
-        if not along[d]:
-            continue
-        for cell in range(values.shape[0]):
-            i = cell // steps[d] % sizes[d]
-            best = least[cell]
-            # Larger divisors have larger cells, which are not overwritten yet in this ascending pass.
-            for j in range(i + 1, sizes[d]):
-                if divisors[d, j] % divisors[d, i] == 0:
-                    best = min(best, least[cell + (j - i) * steps[d]])
-            least[cell] = best
-    return least
+def near_cost(lat, rules, a, units, reduced, rough):
+    """LB's upper side and the MACs' time: tile a on the MACs, `units` PEs times chips, that divide C R S by `reduced`.
 
-
-@nb.njit(cache=True)
-def _inner_bound(tile_l, tile_s, reads_i, reads_w, moved_o, units, chips, chip, prices, energy, per_cycle):
-    """LB's lower side and GB's upper side for given counts."""
-    cost = 0.0
-    if energy:
-        low = tile_l[0] * reads_i * prices[E_LB] + tile_l[1] * reads_w * prices[E_LB + 1]
-        low += tile_l[2] * moved_o * prices[E_LB + 2]
-        cost += low * units
-    if chip[HAS_GB]:
-        if energy:
-            up = tile_s[0] * reads_i * prices[E_GB] + tile_s[1] * reads_w * prices[E_GB + 1]
-            up += tile_s[2] * moved_o * prices[E_GB + 2]
-            cost += up * chips
-        i = tile_s[0] * reads_i / prices[W_GB] * prices[U_GB]
-        w = tile_s[1] * reads_w / prices[W_GB] * prices[U_GB + 1]
-        o = tile_s[2] * moved_o / prices[W_GB] * prices[U_GB + 2]
-        cost += per_cycle * (max(i, w, o) if chip[GB_KIND] == 1 else i + w + o)
-    return cost
-
-
-@nb.njit(cache=True)
-def mac_cost(tile_a, macs, active, others, reduced, chip, prices, energy, per_cycle):
-    """LB's upper side and the MACs' time: tile of the MAC rows, `active` MACs, `others` PEs times chips in use."""
-    volume = macs / (active * others)
-    count_o = volume * 2 - volume / reduced
-    cost = 0.0
-    if energy:
-        up = tile_a[0] * volume * prices[E_LB] + tile_a[1] * volume * prices[E_LB + 1]
-        up += tile_a[2] * count_o * prices[E_LB + 2]
-        cost += up * others
-    i = np.ceil(tile_a[0] / prices[W_LB]) * volume * prices[U_LB]
-    w = np.ceil(tile_a[1] / prices[W_LB]) * volume * prices[U_LB + 1]
-    o = np.ceil(tile_a[2] / prices[W_LB]) * count_o * prices[U_LB + 2]
-    busy = max(i, w, o) if chip[LB_KIND] == 1 else i + w + o
-    return cost + per_cycle * (busy + macs / (active * others))
-
-
-@nb.njit(cache=True)
-def best_inside(
-    extents, cells, divisors, sizes, steps, chips, a_tiles, a_rows, u_tiles, u_rows, lb_free, gb_free,
-    outer, chip, prices, energy, per_cycle, margin, m, limit,
-):  # fmt: skip
-    """The best table for a filled pair of chip rows, if it costs less than `limit`: (cost, table, priced, bound).
-
-    extents   of what one chip does;  a_tiles, u_tiles [n, 8]: products over MAC and PE rows, a_rows, u_rows [n, 2, 8] how they
-    are spread;  lb_free, gb_free: whether these rows are searched;  outer [cells]: `outer_costs`
+    rough: a lower bound instead, with the fewest output accesses there can be
     """
-    stride = chip[STRIDE]
-    faithful = chip[FAITHFUL] != 0
-    flow = chip[LB_FLOW]
-    along = np.ones(8, dtype=np.bool_)
-    least = least_of_multiples(outer, divisors, sizes, steps, along) if gb_free else outer
-    still = np.zeros((3, 8), dtype=np.bool_)
-    still[0, 0] = True
-    still[1, 1:4] = True
-    still[2, 4:7] = True
-    partial = np.empty((3, cells))
-    for t in range(3):
-        partial[t] = least_of_multiples(outer, divisors, sizes, steps, still[t]) if gb_free else outer
-    whole = np.zeros(30, dtype=np.int64)
-    _tiles(extents, stride, 0, whole)
-    macs = 1.0
-    for d in range(8):
-        macs *= extents[d]
-    fixed = macs * chips * prices[E_MAC] if energy else 0.0
-    counts = np.zeros(COUNTS_SIZE, dtype=np.int64)
-    out = np.zeros(OUT_SIZE, dtype=prices.dtype)
-    tiles = np.zeros(30, dtype=np.int64)
-    best_table = m.copy()
-    best = limit
-    priced = 0
-    s = np.ones(8, dtype=np.int64)
-    inside = np.ones(8, dtype=np.int64)
-    n = np.ones(8, dtype=np.int64)
-    bounds = np.empty(4)
+    p, tile = rules.prices, lat.tile[a]
+    volume = lat.size[rules.whole] / (lat.size[a] * units)
+    moved_o = volume if rough else volume * (2 - lat.crs[a] * reduced / lat.crs[rules.whole])
+    cost = 0.0
+    if rules.energy:
+        inputs = tile[0] * volume * p[E_LB] + tile[1] * volume * p[E_LB + 1]
+        cost = (inputs + tile[2] * moved_o * p[E_LB + 2]) * units
+    i = np.ceil(tile[0] / p[W_LB]) * volume * p[U_LB]
+    w = np.ceil(tile[1] / p[W_LB]) * volume * p[U_LB + 1]
+    o = np.ceil(tile[2] / p[W_LB]) * moved_o * p[U_LB + 2]
+    busy = max(i, w, o) if rules.chip[LB_KIND] == 1 else i + w + o
+    return cost + rules.per_cycle * (busy + volume)
+
+
+@nb.njit(cache=True)
+def near_row(lat, rules, spread_a, units, reduced, row):
+    """Fills row with the least `near_cost` below every tile l, infinite where LB breaks a rule.
+
+    row [cells], or [a] where LB's row is not searched: l is a then
+    """
+    fixed = rules.chip[FIXED : FIXED + 8]
+    row[:] = np.inf
+    if not rules.local:
+        for j in range(spread_a.shape[0]):
+            if lat.local[spread_a[j]] and np.max(fixed) < 2:
+                row[j] = near_cost(lat, rules, spread_a[j], units, reduced, False)
+        return
+    if spread_a.shape[0] == 1 and np.max(fixed) == 0:
+        row[:] = near_cost(lat, rules, spread_a[0], units, reduced, False)
+    else:
+        for a in spread_a:
+            row[a] = near_cost(lat, rules, a, units, reduced, False)
+        least_of_divisors(row, lat, fixed)
+    for cell in range(row.shape[0]):
+        if not lat.local[cell]:
+            row[cell] = np.inf
+
+
+@nb.njit(cache=True)
+def rough_row(lat, rules, spread_a, units):
+    """For every tile s a bound of `near_cost` for all l below it, with `units` PEs times chips at most."""
+    row = np.full(lat.size.shape[0], np.inf)
+    for a in spread_a:
+        row[a] = near_cost(lat, rules, a, units, 1, True)
+    least_of_divisors(row, lat, np.zeros(8, dtype=np.int64))
+    return row
+
+
+@nb.njit(cache=True)
+def shared_side(lat, rules, s, reads_i, reads_w, moved_o, chips):
+    """GB's upper side for given counts."""
+    if not rules.chip[HAS_GB]:
+        return 0.0
+    p, tile = rules.prices, lat.tile[s]
+    i, w, o = tile[0] * reads_i, tile[1] * reads_w, tile[2] * moved_o
+    cost = 0.0
+    if rules.energy:
+        cost = (i * p[E_GB] + w * p[E_GB + 1] + o * p[E_GB + 2]) * chips
+    i = np.ceil(i / p[W_GB]) * p[U_GB]
+    w = np.ceil(w / p[W_GB]) * p[U_GB + 1]
+    o = np.ceil(o / p[W_GB]) * p[U_GB + 2]
+    return cost + rules.per_cycle * (max(i, w, o) if rules.chip[GB_KIND] == 1 else i + w + o)
+
+
+@nb.njit(cache=True)
+def shared_counts(lat, rules, s, n, c, chips, dram):
+    """(input, weight, output) accesses of GB; a type whose tile stays the same takes DRAM's counts dram[c]."""
+    flow = rules.chip[LB_FLOW]
+    volume = lat.size[rules.whole] // (lat.size[s] * chips)
+    rows, outside = lat.crs[n] // lat.crs[s], lat.crs[rules.whole] // lat.crs[c]
+    still = lat.bpq[n] // lat.bpq[s]
+    reads_i, reads_w = float(volume), float(volume)
+    moved_o = 2.0 * volume - volume // (rows * outside)
+    if flow == IS:
+        share = lat.k[n] // lat.k[s]
+        if share == 1 and rules.chip[FAITHFUL]:
+            share = max(still, rows)
+        reads_i = volume // share
+    elif flow == WS:
+        reads_w = volume // still
+    elif flow == OS:
+        moved_o = volume // (rows * outside) * (2.0 * outside - 1)
+    if lat.tile[n, 0] == lat.tile[s, 0]:
+        reads_i = dram[c, 0]
+    if lat.tile[n, 1] == lat.tile[s, 1]:
+        reads_w = dram[c, 1]
+    if lat.tile[n, 2] == lat.tile[s, 2]:
+        moved_o = dram[c, 2]
+    return reads_i, reads_w, moved_o
+
+
+@nb.njit(cache=True)
+def outer_cost(lat, rules, n, c, mask, chips, cost, moved):
+    """DRAM's cost and GB's lower side; infinite where GB does not hold n."""
+    if not lat.shared[n]:
+        return np.inf
+    total = cost[mask, c]
+    if rules.energy and rules.chip[HAS_GB]:
+        low = 0.0
+        for t in range(3):
+            low += lat.tile[n, t] * moved[mask, c, t] * rules.prices[E_GB + t]
+        total += low * chips
+    return total
+
+
+@nb.njit(cache=True)
+def outer_costs(lat, rules, h, cost, moved):
+    """`outer_cost` of every tile n with cell h over the chips, where the tiles of all types differ from s."""
+    found = np.full(lat.size.shape[0], np.inf)
+    for n in range(found.shape[0]):
+        c = product_cell(lat, n, h)
+        if c >= 0:
+            found[n] = outer_cost(lat, rules, n, c, 7, lat.size[h], cost, moved)
+    return found
+
+
+@nb.njit(cache=True)
+def _relaxed_counts(lat, rules, s, left, chips, case, dram, c):
+    """Fewest accesses of GB over all n above s, where the types of `CASES[case]` differ. left: the layer over s and h."""
+    flow, faithful = rules.chip[LB_FLOW], rules.chip[FAITHFUL]
+    volume = lat.size[rules.whole] / (lat.size[s] * chips)
+    k, still, rows = left[0], left[1] * left[2] * left[3], left[4] * left[5] * left[6]
+    reads_i, reads_w, moved_o = volume, volume, 2 * volume - volume / rows
+    if flow == IS:
+        share = k if case == 0 else 1
+        if faithful:
+            share = max(k, still, rows)
+        reads_i = volume / share
+    elif flow == WS and case == 0:
+        reads_w = volume / still
+    elif flow == OS and case == 0:
+        moved_o = volume / rows
+    if case == 1:
+        reads_i = 1.0 if faithful and rules.chip[GB_FLOW] == IS else volume / k
+    elif case == 2:
+        reads_w = volume / still
+    elif case == 3:
+        moved_o = volume / rows
+    elif case == 4:
+        reads_i, reads_w, moved_o = dram[c, 0], dram[c, 1], dram[c, 2]
+    return reads_i, reads_w, moved_o
+
+
+@nb.njit(cache=True)
+def chip_bounds(lat, rules, h, chips, near, cost, moved):
+    """(bound [cells], bases [cells, 5], counts [cells, 5, 3]) for every tile s where cell h is spread over the chips.
+
+    A base is the least of everything that does not depend on l, with the counts of its case; the bound adds the least
+    that l and a can cost. near: `near_row(rough)` for the most PEs.
+    """
+    cells = lat.size.shape[0]
+    bound, bases, counts = np.full(cells, np.inf), np.full((cells, 5), np.inf), np.empty((cells, 5, 3))
+    place = np.empty(cells, dtype=np.int64)
+    outer = np.full((5, cells), np.inf)
     for cell in range(cells):
-        if not least[cell] < best:
+        place[cell] = product_cell(lat, cell, h)
+        if place[cell] >= 0:
+            for case in range(5):
+                outer[case, cell] = outer_cost(lat, rules, cell, place[cell], CASES[case], chips, cost, moved)
+    if rules.shared:
+        least_of_multiples(outer[0], lat, 0, 8)
+        least_of_multiples(outer[1], lat, 0, 1)
+        least_of_multiples(outer[2], lat, 1, 4)
+        least_of_multiples(outer[3], lat, 4, 7)
+    p = rules.prices
+    left = np.empty(8, dtype=np.int64)
+    for s in range(cells):
+        if place[s] < 0 or not lat.shared[s] or near[s] == np.inf:
             continue
-        volume = 1.0
-        left = np.ones(8, dtype=np.int64)
+        e = lat.extent[s]
         for d in range(8):
-            s[d] = divisors[d, cell // steps[d] % sizes[d]]
-            left[d] = extents[d] // s[d]
-            volume *= left[d]
-        _tiles(s, stride, 0, tiles)
-        rest = left[4] * left[5] * left[6]
-        kept = volume / rest
-        # Counts where the tile of no type stays the same between s and n, with the most reuse the dataflow can give.
-        reads_i, reads_w = volume, volume
-        moved_o = 2 * volume - kept
-        if flow == IS:
-            share = left[0]
-            if faithful:
-                share = max(share, left[1] * left[2] * left[3], rest)
-            reads_i = volume / share
-        elif flow == WS:
-            reads_w = volume / (left[1] * left[2] * left[3])
-        elif flow == OS:
-            moved_o = kept
-        # A type whose tile stays the same takes DRAM's counts, which fetch the whole of it at least once.
-        same_i = 1.0 if faithful and chip[GB_FLOW] == IS else max(1.0, whole[0] / (tiles[0] * chips))
-        same_w = max(1.0, whole[1] / (tiles[1] * chips))
-        same_o = max(1.0, whole[2] / (tiles[2] * chips))
-        tile_s = tiles[0:3]
-        zero = np.zeros(3, dtype=np.int64)
-        rough = min(
-            least[cell] + _inner_bound(zero, tile_s, reads_i, reads_w, moved_o, 1, chips, chip, prices, energy, per_cycle),
-            partial[0, cell] + _inner_bound(zero, tile_s, min(same_i, reads_i), reads_w, moved_o, 1, chips, chip, prices, energy, per_cycle),
-            partial[1, cell] + _inner_bound(zero, tile_s, reads_i, min(same_w, reads_w), moved_o, 1, chips, chip, prices, energy, per_cycle),
-            partial[2, cell] + _inner_bound(zero, tile_s, reads_i, reads_w, min(same_o, moved_o), 1, chips, chip, prices, energy, per_cycle),
-            outer[cell] + _inner_bound(zero, tile_s, min(same_i, reads_i), min(same_w, reads_w), min(same_o, moved_o), 1, chips, chip, prices, energy, per_cycle),
-        )  # fmt: skip
-        if not (fixed + rough) * margin < best:
-            continue
-        for iu in range(u_tiles.shape[0]):
-            others = chips
-            fits = True
-            for d in range(8):
-                u = u_tiles[iu, d]
-                if s[d] % u:
-                    fits = False
-                    break
-                inside[d] = s[d] // u
-                others *= u
-            if not fits:
+            left[d] = lat.extent[rules.whole, d] // lat.extent[place[s], d]
+        # PEs together hold at least what s spans; of the input only where its windows leave no gaps.
+        low_i = lat.tile[s, 0] if rules.chip[STRIDE] <= 1 else e[1] * e[2] * e[3] * e[4] * e[7]
+        for case in range(5):
+            if outer[case, s] == np.inf or (case < 4 and not rules.shared):
                 continue
-            _tiles(inside, stride, 3, tiles)
-            if not _held(tiles, 3, chip[LB_KIND], chip[LB_CAP : LB_CAP + 3], chip[LB_BYPASS]):
-                continue
-            tile_l = tiles[3:6]
-            bounds[0] = _inner_bound(
-                tile_l, tile_s, reads_i, reads_w, moved_o, others, chips, chip, prices, energy, per_cycle
-            )
-            bounds[1] = _inner_bound(
-                tile_l, tile_s, min(same_i, reads_i), reads_w, moved_o, others, chips, chip, prices, energy, per_cycle
-            )
-            bounds[2] = _inner_bound(
-                tile_l, tile_s, reads_i, min(same_w, reads_w), moved_o, others, chips, chip, prices, energy, per_cycle
-            )
-            bounds[3] = _inner_bound(
-                tile_l, tile_s, reads_i, reads_w, min(same_o, moved_o), others, chips, chip, prices, energy, per_cycle
-            )
-            every = _inner_bound(
-                tile_l,
-                tile_s,
-                min(same_i, reads_i),
-                min(same_w, reads_w),
-                min(same_o, moved_o),
-                others,
-                chips,
-                chip,
-                prices,
-                energy,
-                per_cycle,
-            )
-            inner = min(
-                least[cell] + bounds[0], partial[0, cell] + bounds[1], partial[1, cell] + bounds[2],
-                partial[2, cell] + bounds[3], outer[cell] + every,
-            )  # fmt: skip
-            if not (fixed + inner) * margin < best:
-                continue
-            for ia in range(a_tiles.shape[0]):
-                active = 1
-                fits = True
-                for d in range(8):
-                    a = a_tiles[ia, d]
-                    if inside[d] % a or (not lb_free and a != inside[d]):
-                        fits = False
-                        break
-                    active *= a
-                if not fits:
-                    continue
-                reduced = 1.0
-                for d in range(4, 7):
-                    reduced *= extents[d] // (s[d] // inside[d]) // a_tiles[ia, d]
-                _tiles(a_tiles[ia], stride, 6, tiles)
-                near = mac_cost(tiles[6:9], macs * chips, active, others, reduced, chip, prices, energy, per_cycle)
-                if not (fixed + inner + near) * margin < best:
-                    continue
-                for d in range(8):
-                    m[1, d], m[2, d] = a_rows[ia, 0, d], a_rows[ia, 1, d]
-                    m[3, d] = inside[d] // a_tiles[ia, d]
-                    m[4, d], m[5, d] = u_rows[iu, 0, d], u_rows[iu, 1, d]
-                priced_now, best = _place_outer(
-                    cell, s, left, n, divisors, sizes, steps, outer, bounds, every, fixed + near, gb_free,
-                    chip, prices, energy, margin, m, counts, out, best, best_table,
-                )  # fmt: skip
-                priced += priced_now
-    return best, best_table, priced
-
-
-@nb.njit(cache=True)
-def _place_outer(
-    cell, s, left, n, divisors, sizes, steps, outer, bounds, every, known, gb_free,
-    chip, prices, energy, margin, m, counts, out, best, best_table,
-):  # fmt: skip
-    """Prices the tables with these inner rows whose bound is below `best`; writes better ones to best_table."""
-    priced = 0
-    digit = np.zeros(8, dtype=np.int64)
-    for d in range(8):
-        digit[d] = cell // steps[d] % sizes[d]
-    first = digit.copy()
-    while True:
-        moves = np.zeros(3, dtype=np.bool_)
-        here = 0
-        for d in range(8):
-            n[d] = divisors[d, digit[d]]
-            here += digit[d] * steps[d]
-            if n[d] != s[d]:
-                moves[0] |= d != 0
-                moves[1] |= d < 1 or d > 3
-                moves[2] |= d < 4 or d > 6
-        bound = bounds[0]
-        if here == cell:
-            bound = every
-        elif not moves[0]:
-            bound = bounds[1]
-        elif not moves[1]:
-            bound = bounds[2]
-        elif not moves[2]:
-            bound = bounds[3]
-        if (known + bound + outer[here]) * margin < best:
-            for d in range(8):
-                m[6, d] = n[d] // s[d]
-                m[9, d] = left[d] // m[6, d]
-            count_tiles(m, chip, counts)
-            if is_valid(m, chip, counts):
-                count_accesses(m, chip, counts)
-                price(m, chip, prices, counts, out)
-                priced += 1
-                value = out[ENERGY] if energy else out[CYCLES]
-                if value < best:
-                    best = float(value)
-                    best_table[:] = m
-        if not gb_free:
-            break
-        d = 7
-        while d >= 0:
-            digit[d] += 1
-            while digit[d] < sizes[d] and divisors[d, digit[d]] % s[d]:
-                digit[d] += 1
-            if digit[d] < sizes[d]:
-                break
-            digit[d] = first[d]
-            d -= 1
-        if d < 0:
-            break
-    return priced, best
-
-
-@nb.njit(cache=True)
-def spreads(rows, splits_size, splits_factor, sizes_xy, allowed):
-    """Every product of two spatial rows that fits: (tiles [n, 8], rows [n, 2, 8]), one way of spreading each.
-
-    rows: how many of the two are searched, and splits_* over them (`RowSplits` of the layer)
-    """
-    found_tiles = np.ones((16, 8), dtype=np.int64)
-    found_rows = np.ones((16, 2, 8), dtype=np.int64)
-    used = 0
-    digit = np.zeros(8, dtype=np.int64)
-    product = np.ones((9, 2), dtype=np.int64)
-    d = 0
-    while d >= 0:
-        if digit[d] >= splits_size[d]:
-            d -= 1
-            if d >= 0:
-                digit[d] += 1
-            continue
-        fits = True
-        for j in range(rows.shape[0]):
-            axis = rows[j]
-            factor = splits_factor[d, digit[d], j]
-            product[d + 1, axis] = product[d, axis] * factor
-            if product[d + 1, axis] > sizes_xy[axis]:
-                fits = False
-            if factor > 1 and allowed[axis] and not allowed[axis] >> d & 1:
-                fits = False
-        if not fits:
-            digit[d] += 1
-            continue
-        if d < 7:
-            d += 1
-            digit[d] = 0
-            continue
-        if used == found_tiles.shape[0]:
-            more_tiles = np.ones((2 * used, 8), dtype=np.int64)
-            more_rows = np.ones((2 * used, 2, 8), dtype=np.int64)
-            more_tiles[:used] = found_tiles
-            more_rows[:used] = found_rows
-            found_tiles, found_rows = more_tiles, more_rows
-        for e in range(8):
-            found_tiles[used, e] = 1
-            for j in range(rows.shape[0]):
-                factor = splits_factor[e, digit[e], j]
-                found_rows[used, rows[j], e] = factor
-                found_tiles[used, e] *= factor
-        used += 1
-        digit[7] += 1
-    return found_tiles[:used], found_rows[:used]
+            reads_i, reads_w, moved_o = _relaxed_counts(lat, rules, s, left, chips, case, moved[0], place[s])
+            counts[s, case, 0], counts[s, case, 1], counts[s, case, 2] = reads_i, reads_w, moved_o
+            base = rules.fixed + outer[case, s] + shared_side(lat, rules, s, reads_i, reads_w, moved_o, chips)
+            bases[s, case] = base
+            low = 0.0
+            if rules.energy:
+                low = low_i * reads_i * p[E_LB] + lat.tile[s, 1] * reads_w * p[E_LB + 1]
+                low = (low + lat.tile[s, 2] * moved_o * p[E_LB + 2]) * chips
+            bound[s] = min(bound[s], base + near[s] + low)
+    return bound, bases, counts

@@ -6,7 +6,6 @@ architecture/notation/dmazerunner.py, mappings in mapping/notation/dmazerunner.p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.jsonio import parse_json, read_json
 from tileloom.workload.network import Layer, Network
 from tileloom.workload.problem import Axis, Dim, Problem, Tensor
 
@@ -95,12 +95,7 @@ def read_model(path: str | Path, *, square: bool = True) -> tuple[DmazeLayer, ..
     Raises InputError with every faulty entry.
     """
     path = Path(path)
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", file=str(path)) from error
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON: {error}", file=str(path)) from error
+    document = read_json(path, 50_000_000)
     return layers_of(document, str(path), square=square)
 
 
@@ -252,11 +247,11 @@ def layer_record(record: Mapping[str, Any], *, square: bool = True) -> DmazeLaye
 def _listed(value: object, where: str) -> tuple[int, ...]:
     if isinstance(value, str):
         try:
-            value = json.loads(value.replace("(", "[").replace(")", "]"))
-        except ValueError:
-            raise InputError(f"{where} is {value!r}; expected a list of whole numbers") from None
+            value = parse_json(value.replace("(", "[").replace(")", "]"))
+        except InputError:
+            raise InputError(f"{where} is {str(value)[:60]!r}; expected a list of whole numbers") from None
     if not isinstance(value, list | tuple) or not all(isinstance(v, int) for v in value):
-        raise InputError(f"{where} is {value!r}; expected a list of whole numbers")
+        raise InputError(f"{where} is {str(value)[:60]!r}; expected a list of whole numbers")
     return tuple(value)
 
 

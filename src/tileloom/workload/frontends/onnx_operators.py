@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tileloom.core.errors import InputError, UnsupportedError
-from tileloom.workload.frontends.einsum import parse_einsum
+from tileloom.workload.frontends.broadcast import einsum_of_shapes, matmul_of_shapes
 from tileloom.workload.frontends.onnx_model import Graph
 from tileloom.workload.layers import DEFAULT_BITS, KERNEL_DIMS, OUTPUT_DIMS, conv_transpose, convolution, matmul
 from tileloom.workload.network import Window
@@ -113,80 +113,17 @@ def _gemm(graph: Graph, node: Any, name: str, bits: Any) -> Problem:
 
 def _matmul(graph: Graph, node: Any, name: str, bits: Any, operands: tuple[int, int] = (0, 1)) -> Problem:
     first, second = (node.input[i] for i in operands)
-    a, b = graph.shape(first), graph.shape(second)
-    if not a or not b:
-        raise InputError(f"a scalar operand: {list(a)} and {list(b)}")
-    a, b = ((1, *a) if len(a) == 1 else a), ((*b, 1) if len(b) == 1 else b)
-    if a[-1] != b[-2]:
-        raise InputError(f"inner sizes differ: {list(a)} and {list(b)}")
-    groups = _batch_groups(a[:-2], b[:-2])
-    m = a[-2]
-    if groups and groups[-1][1:] == (True, False):
-        # Rows of a batch that shares the second operand are further rows of the first.
-        m *= groups.pop()[0]
-    labels = ["B"] if len(groups) == 1 else [f"B{i}" for i in range(len(groups))]
-    problem = matmul(
-        name,
-        batch=[(label, extent) for label, (extent, _, _) in zip(labels, groups)],
-        batch_of_first=[label for label, (_, of_a, _) in zip(labels, groups) if of_a],
-        batch_of_second=[label for label, (_, _, of_b) in zip(labels, groups) if of_b],
-        M=m, N=b[-1], K=a[-1], roles=_roles(graph, first, second),
-    )  # fmt: skip
+    problem = matmul_of_shapes(name, graph.shape(first), graph.shape(second), _roles(graph, first, second))
     return _with_bits(problem, graph, bits, _edges(problem, first, second, node.output[0]))
-
-
-def _batch_groups(a: tuple[int, ...], b: tuple[int, ...]) -> list[tuple[int, bool, bool]]:
-    """Broadcast batch axes, neighbours that the same operands hold merged: (extent, held by first, held by second)."""
-    rank = max(len(a), len(b))
-    groups: list[tuple[int, bool, bool]] = []
-    for x, y in zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b):
-        if x != y and 1 not in (x, y):
-            raise InputError(f"batch shapes {list(a)} and {list(b)} do not broadcast")
-        if x == y == 1:
-            continue
-        held = (x > 1, y > 1)
-        if groups and groups[-1][1:] == held:
-            groups[-1] = (groups[-1][0] * max(x, y), *held)
-        else:
-            groups.append((max(x, y), *held))
-    return groups
 
 
 def _einsum(graph: Graph, node: Any, name: str, bits: Any) -> Problem | int:
     if len(node.input) == 1:
         # A permutation or a sum of one operand multiplies nothing.
         return graph.elements(node.output[0])
-    equation = _attributes(node).get("equation", "").replace(" ", "")
-    shapes = [graph.shape(i) for i in node.input]
-    left, arrow, right = equation.partition("->")
-    terms = left.split(",")
-    if len(terms) != len(shapes):
-        raise InputError(f"equation '{equation}' has {len(terms)} operands, the node {len(shapes)}")
-    # An ellipsis stands for the axes that are not named; they get upper-case letters that the equation does not use.
-    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in equation]
-    rank = max((len(s) - len(t.replace("...", "")) for s, t in zip(shapes, terms) if "..." in t), default=0)
-    spread = "".join(free[:rank])
-    if not arrow:
-        letters = left.replace(",", "").replace(".", "")
-        right = ("..." if rank else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    sizes: dict[str, int] = {}
-    written = []
-    for term, shape in zip(terms, shapes):
-        named = len(term.replace("...", ""))
-        term = term.replace("...", spread[rank - (len(shape) - named) :] if "..." in term else "")
-        if len(term) != len(shape):
-            raise InputError(f"equation '{equation}' names {len(term)} axes of an operand of shape {list(shape)}")
-        for c, extent in zip(term, shape):
-            if extent != sizes.get(c, extent) and 1 not in (extent, sizes[c]):
-                raise InputError(
-                    f"equation '{equation}': index '{c}' is {sizes[c]} in one operand, {extent} in another"
-                )
-            sizes[c] = max(extent, sizes.get(c, 1))
-        written.append("".join(c for c, extent in zip(term, shape) if extent == sizes[c]))
     roles = _roles(graph, node.input[0], node.input[1]) if len(node.input) == 2 else None
-    text = f"{','.join(written)}->{right.replace('...', spread)}"
-    used = {c: sizes[c] for c in sizes if c in text}
-    problem = parse_einsum(text, used, name=name, roles=roles)
+    shapes = [graph.shape(i) for i in node.input]
+    problem = einsum_of_shapes(name, _attributes(node).get("equation", ""), shapes, roles)
     names = [t.name for t in problem.tensors]
     return _with_bits(problem, graph, bits, dict(zip(names, (*node.input, node.output[0]))))
 

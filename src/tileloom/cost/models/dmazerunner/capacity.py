@@ -16,7 +16,7 @@ def valid(nest: Nest, chip: DmazeChip, method: ExecutionMethod, pruning: Pruning
     faults = []
     pes = prod(method.spatial)
     held = sum(o.footprint(method.rf) for o in nest.operands)
-    tile = tuple(r * p * s for r, p, s in zip(method.rf, method.spatial, method.spm, strict=True))
+    tile, _, _ = method.tiles(nest.extents)
     sizes = [o.footprint(tile) * chip.bytes_per_data for o in nest.operands]
     banks = sum(ceil(s / chip.bank_bytes) for s in sizes)
     if pes > chip.cgra_size:

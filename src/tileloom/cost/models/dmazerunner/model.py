@@ -6,12 +6,14 @@ a method at once are in reference.py and search/dmazerunner.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from tileloom.architecture.model import Architecture, Memory
-from tileloom.architecture.notation.dmazerunner import DmazeChip
-from tileloom.core.errors import InputError, UnsupportedError
+from tileloom.architecture.notation.dmazerunner import DmazeChip, read_architecture
+from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
+from tileloom.core.options import option_fault, unknown_options
 from tileloom.cost.base import Cost, Occupancy, Profile, Traffic, require_chain
 from tileloom.cost.models.dmazerunner.capacity import valid
 from tileloom.cost.models.dmazerunner.nest import Nest
@@ -22,6 +24,9 @@ from tileloom.mapping.tree import MappingTree
 from tileloom.workload.problem import Problem
 
 NETWORK, ROUNDING = "network", "rounding"
+CHIP_OPTIONS = ("dma_init_cycles", "dma_cycles_per_byte", "dma_frequency", "communication_energy", "bank_bytes")
+"""Numbers of a chip that an architecture cannot say."""
+_OPTIONS = {"mode": "str", "strict": "bool", "arch_spec": "str"}
 UNLIMITED = 1e15
 """Values or banks of a memory without a size."""
 
@@ -42,12 +47,33 @@ class DmazerunnerModel:
 
     name: ClassVar[str] = "dmazerunner"
     profile: ClassVar[Profile] = Profile(
-        max_terms_per_axis=2, min_memories=3, max_memories=3, imperfect=False, bypass=False, uneven=False
+        max_terms_per_axis=2, min_memories=3, max_memories=3, imperfect=True, bypass=False, uneven=False
     )
 
     def __post_init__(self) -> None:
         if self.mode not in ("faithful", "corrected"):
-            raise InputError(f"mode of model 'dmazerunner' is {self.mode!r}; there are 'faithful' and 'corrected'")
+            near = did_you_mean(str(self.mode), ("faithful", "corrected"))
+            raise InputError(
+                f"mode of model 'dmazerunner' is {self.mode!r}{near}; there are 'faithful' and 'corrected'"
+            )
+
+    @classmethod
+    def from_options(cls, given: Mapping[str, Any]) -> DmazerunnerModel:
+        """Of plain options: mode, strict, arch_spec (an architecture file of dMazeRunner) and what no architecture says:
+        dma_init_cycles, dma_cycles_per_byte, dma_frequency (MHz), communication_energy (pJ), bank_bytes.
+
+        InputError with every option that is unknown, unsuitable or the architecture's to say.
+        """
+        owner, kinds = "model 'dmazerunner'", {**_OPTIONS, **dict.fromkeys(CHIP_OPTIONS, "float")}
+        elsewhere = [k for k in given if k in DmazeChip.__dataclass_fields__ and k not in CHIP_OPTIONS]
+        faults = [f"option '{k}' of {owner} is the architecture's to say" for k in elsewhere]
+        faults += unknown_options(owner, {k: v for k, v in given.items() if k not in elsewhere}, kinds)
+        faults += [f for k, v in given.items() if k in kinds and (f := option_fault(owner, k, v, kinds[k]))]
+        if faults:
+            raise InputError(faults)
+        chip = read_architecture(given["arch_spec"]).chip if "arch_spec" in given else DmazeChip()
+        chip = replace(chip, **{k: given[k] for k in CHIP_OPTIONS if k in given})
+        return cls(mode=given.get("mode", "corrected"), options=chip, strict=given.get("strict", False))
 
     @property
     def faithful(self) -> bool:
@@ -57,6 +83,8 @@ class DmazerunnerModel:
         """UnsupportedError for a chip of another shape or a mapping without an execution method."""
         require_chain(mapping, self.name)
         recovered = from_tree(mapping, problem, architecture)
+        if self.faithful and recovered.method.extents != tuple(problem.extents.values()):
+            raise UnsupportedError("dMazeRunner itself takes tiles that divide only; mode=corrected takes others")
         chip = chip_of(problem, architecture, self.options)
         return self.evaluate_method(problem, architecture, chip, recovered.method, recovered.losses)
 
@@ -70,6 +98,8 @@ class DmazerunnerModel:
     ) -> Cost:
         """Cost under the method's own orders (canonical ones where it has none)."""
         nest = Nest.of(problem)
+        if method.extents != nest.extents:
+            notes = (*notes, "tiles do not divide: each is charged as the largest one, so no cost is too low")
         faults = valid(nest, chip, method)
         if faults and self.strict:
             raise InputError([f"problem '{problem.name}': {f}" for f in faults])

@@ -94,11 +94,15 @@ class PairCost:
 
 
 def passes(nest: Nest, chip: DmazeChip, method: ExecutionMethod, *, faithful: bool = True) -> Passes:
-    """Everything that depends on the factors only."""
-    method.check(dict(zip(nest.loops, nest.extents, strict=True)))
+    """Everything that depends on the factors only.
+
+    Where tiles do not divide, every tile is charged as the largest one, in moves and in time: no cost is too low. The
+    arithmetic is that of the layer.
+    """
+    # Bursts are found from the addresses of whole tiles there, so only the corrected model takes partial ones.
+    method.check(dict(zip(nest.loops, nest.extents, strict=True)), imperfect=not faithful)
     rf, space, spm = method.rf, method.spatial, method.spm
-    array = tuple(a * b for a, b in zip(rf, space, strict=True))
-    whole = tuple(a * b for a, b in zip(array, spm, strict=True))
+    whole, array, _ = method.tiles(nest.extents)
     groups = prod(space[v] for v in range(len(space)) if v not in nest.reductions)
     adders = prod(space[v] for v in nest.reductions)
     held_rf = tuple(o.footprint(rf) for o in nest.operands)

@@ -1,7 +1,13 @@
-"""Evaluates many (schedule, hardware) pairs at once: packs levels into arrays and names the kernel's columns.
+"""Evaluates many (layer, dataflow, hardware) triples at once, arrays in and arrays out: the API of sweeps and co-design.
 
-The kernel in cost/kernels/maestro.py equals engine.py row by row. A schedule is split into levels once, however often
-it is evaluated.
+    packed = pack(layers)                              # each distinct (layer, dataflow) once: DirectiveLayer values
+    chips = hardware_array([MaestroHardware(num_pes=256), ...])
+    result = evaluate_batch(packed, schedule, chips)   # schedule[i] indexes packed, chips[i] is its hardware
+    result["runtime_cycles"], result["active"]         # columns COLUMNS (int64) and REAL_COLUMNS (float64), row i of pair i
+    result["status"]                                   # 0 evaluated; else why not, in words STATUS[status]
+
+The kernel in cost/kernels/maestro.py equals engine.py row by row. Energy, area and power follow from the columns; see
+columns.py and technology.py.
 """
 
 from __future__ import annotations
@@ -16,9 +22,11 @@ import numpy.typing as npt
 from tileloom.architecture.notation.maestro import MaestroHardware
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.cost.kernels import maestro as kernel
-from tileloom.cost.models.maestro.layer import Coupling, complete, coupling_of, where
+from tileloom.cost.kernels.maestro_room import FIRST_ROWS, MAX_ROWS, room, rows
+from tileloom.cost.kernels.maestro_states import TENSOR_DIMS
+from tileloom.cost.models.maestro.layer import Coupling, complete, coupling_of
 from tileloom.cost.models.maestro.levels import Level, split
-from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer
+from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer, where
 
 Ints = npt.NDArray[np.int64]
 DIMS = ("C", "G", "K", "M", "N", "R", "S", "X", "Y", "X'", "Y'")
@@ -37,7 +45,14 @@ COLUMNS = (
 )
 """Of `BatchResult.ints`; l1_bytes is that of the innermost level."""
 REAL_COLUMNS = ("active", "intensity", "avg_elements_per_cycle")
-STATUS = ("evaluated", "a sub-unit has no step with work", "a step brings no new element", "not enough PEs")
+STATUS = (
+    "evaluated",
+    "a sub-unit has no step with work",
+    "a step brings no new element",
+    "not enough PEs",
+    "too many cases",
+)
+TOO_MANY = 4
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,17 @@ def pack(layers: Sequence[DirectiveLayer]) -> Packed:
     depth = max((len(levels) for _, levels, _, _ in prepared), default=1)
     most = max((len(level.maps) for _, levels, _, _ in prepared for level in levels), default=1)
     n = len(layers)
-    shapes = ((n,), (n,), (n, depth, most, 4), (n, depth), (n, depth, 4, 11), (n, depth, 2), (n, 11), (n,), (n, 3, 5))
+    shapes = (
+        (n,),
+        (n,),
+        (n, depth, most, 4),
+        (n, depth),
+        (n, depth, 4, 11),
+        (n, depth, 2),
+        (n, 11),
+        (n,),
+        (n, 3, TENSOR_DIMS),
+    )
     arrays = tuple(np.zeros(shape, np.int64) for shape in (*shapes, (n, 3), (n,)))
     for s, (coupling, levels, extents, product) in enumerate(prepared):
         _fill(arrays, s, coupling, levels, extents, product)
@@ -112,7 +137,7 @@ def _fill(
         whole[s, _NUMBER[dim]] = extent
     for t, dims in enumerate((coupling.input, coupling.filter, coupling.output)):
         numbers = [_NUMBER[d] for d in dims]
-        order[s, t] = [*numbers, *[-1] * (5 - len(numbers))]
+        order[s, t] = [*numbers, *[-1] * (TENSOR_DIMS - len(numbers))]
         masks[s, t] = sum(1 << k for k in numbers)
     for depth, level in enumerate(levels):
         count[s, depth] = len(level.maps)
@@ -126,35 +151,50 @@ def _fill(
     outer[s] = levels[0].extents[first.dim]
 
 
+HARDWARE = (
+    "num_pes",
+    "simd_lanes",
+    "noc_elements_per_cycle",
+    "noc_latency_cycles",
+    "offchip_elements_per_cycle",
+    "innermost_noc_only",
+)
+"""Columns of a hardware array."""
+
+
 def hardware_array(hardware: Sequence[MaestroHardware]) -> Ints:
     """One row per hardware, as the kernel takes it."""
-    return np.array(
-        [
-            (
-                h.num_pes,
-                h.simd_lanes,
-                h.noc_elements_per_cycle,
-                h.noc_latency_cycles,
-                h.offchip_elements_per_cycle,
-                int(h.innermost_noc_only),
-            )
-            for h in hardware
-        ],
-        np.int64,
-    ).reshape(-1, 6)
+    return np.array([[int(getattr(h, c)) for c in HARDWARE] for h in hardware], np.int64).reshape(-1, len(HARDWARE))
 
 
 def evaluate_batch(packed: Packed, schedule: Ints, hardware: Ints) -> BatchResult:
-    """Evaluates pair i = (schedule[i], hardware[i]). schedule[N] indexes `packed`, hardware[N, 6] from `hardware_array`.
+    """Evaluates pair i = (schedule[i], hardware[i]), a (layer, dataflow, hardware) triple.
 
-    Raises InputError for shapes or indices that do not fit.
+    schedule   int[N], indices into `packed`
+    hardware   int[N, 6], rows of `hardware_array`, or made by the caller with the columns HARDWARE
+
+    Row i of the result belongs to pair i. In whatever order pairs come, those of one schedule and number of PEs share
+    the work on their volumes, so that a sweep over bandwidths costs little more than its timing. Nothing is remembered
+    between calls; the compiled kernel is kept on disk. Raises InputError for shapes or indices that do not fit.
     """
     schedule, hardware = np.ascontiguousarray(schedule, np.int64), np.ascontiguousarray(hardware, np.int64)
     if hardware.shape != (schedule.size, 6):
         raise InputError(f"hardware has shape {hardware.shape}; expected ({schedule.size}, 6), one row per schedule")
     if schedule.size and not 0 <= int(np.min(schedule)) <= int(np.max(schedule)) < len(packed):
         raise InputError(f"schedule indices run from {np.min(schedule)} to {np.max(schedule)}; there are {len(packed)}")
-    ints = np.empty((schedule.size, kernel.INTS), np.int64)
-    reals = np.empty((schedule.size, kernel.FLOATS), np.float64)
-    kernel.evaluate(packed.arrays, schedule, hardware, ints, reals)
-    return BatchResult(ints, reals)
+    ints = np.zeros((schedule.size, kernel.INTS), np.int64)
+    reals = np.zeros((schedule.size, kernel.FLOATS), np.float64)
+    if not schedule.size:
+        return BatchResult(ints, reals)
+    sequence = np.lexsort((hardware[:, 0], schedule))
+    working, cases = room(*packed.arrays[2].shape[1:3]), rows(FIRST_ROWS)
+    at = 0
+    while True:
+        at = kernel.evaluate(packed.arrays, schedule, hardware, sequence, at, working, cases, ints, reals)
+        if at == len(sequence):
+            return BatchResult(ints, reals)
+        if len(cases) < MAX_ROWS:
+            cases = rows(4 * len(cases))
+        else:
+            ints[sequence[at], 0] = TOO_MANY
+            at += 1

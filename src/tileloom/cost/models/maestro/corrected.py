@@ -7,23 +7,21 @@ the tree is counted exactly (cost/counts.py). docs/maestro.md lists what differs
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory, Node, Port
 from tileloom.architecture.notation.maestro import UNLIMITED, MaestroHardware
-from tileloom.core.errors import IllegalMappingError, UnsupportedError
+from tileloom.core.errors import IllegalMappingError
 from tileloom.cost.base import Cost
-from tileloom.cost.models.maestro.layer import complete, coupling_of, where
 from tileloom.cost.models.maestro.model import MaestroModel, with_wait
-from tileloom.cost.models.maestro.refusal import RefusedError
 from tileloom.cost.models.maestro.technology import RELEASED, Technology
 from tileloom.mapping.legality import check_mapping
-from tileloom.mapping.normalise import hoist
-from tileloom.mapping.notation.maestro import DirectiveLayer
+from tileloom.mapping.notation.maestro import SLIDING, DirectiveLayer, Map, where
+from tileloom.mapping.notation.maestro_meaning import problem_of
 from tileloom.mapping.notation.maestro_problem import layer_of
-from tileloom.mapping.notation.maestro_tree import AxisPlace, levels_of, loops_of
-from tileloom.mapping.tree import Compute as Leaf
-from tileloom.mapping.tree import Hold, MappingTree, TreeNode
-from tileloom.workload.layers import conv2d, depthwise, gemm
+from tileloom.mapping.notation.maestro_refusal import RefusedError
+from tileloom.mapping.notation.maestro_tree import AxisPlace, levels_of, loops_of, tree_of
+from tileloom.mapping.tree import MappingTree
 from tileloom.workload.problem import Problem
 
 
@@ -38,27 +36,6 @@ class Corrected:
     losses: tuple[str, ...]
 
 
-def problem_of(layer: DirectiveLayer) -> Problem:
-    """The problem a layer means: strides and groups as they are, rows and columns without any that no output needs.
-
-    Raises UnsupportedError for TRCONV, whose inner stride the format does not hold.
-    """
-    sizes, name = layer.sizes, layer.name
-    if layer.operator == "GEMM":
-        return gemm(name, M=sizes["M"], N=sizes["N"], K=sizes["K"])
-    if layer.operator == "TRCONV":
-        raise UnsupportedError(
-            f"{where(layer)}: MAESTRO's format has no stride for TRCONV; give the layer as a problem"
-        )
-    done = complete(layer, coupling_of(layer.operator, "N" in sizes))
-    e, stride = done.extents, (done.strides["Y"], done.strides["X"])
-    window = {"H": e["Y"], "W": e["X"], "R": e["R"], "S": e["S"]}
-    batch = sizes.get("N", 1)
-    if layer.operator == "DSCONV":
-        return depthwise(name, channels=e["C"], N=batch, stride=stride, **window)
-    return conv2d(name, N=batch, G=e.get("G", 1), K=e["K"], C=e["C"], stride=stride, **window)
-
-
 def evaluate_corrected(
     layer: DirectiveLayer, hardware: MaestroHardware, technology: Technology = RELEASED
 ) -> Corrected:
@@ -69,29 +46,19 @@ def evaluate_corrected(
     """
     problem = problem_of(layer)
     levels = levels_of(layer)
-    product = 1
-    for _, size in levels[1:]:
-        product *= size
-    if layer.dataflow is None or product > hardware.num_pes:
+    product = prod(size for _, size in levels[1:])
+    _require_directives(layer)
+    if product > hardware.num_pes:
         raise RefusedError(
-            "enough PEs", f"{where(layer)}: {product} PEs in clusters, {hardware.num_pes} there are", "undefined"
+            "enough PEs",
+            f"{where(layer)}: clusters of {product} PEs in all do not fit {hardware.num_pes} PEs",
+            "division by zero",
         )
     units = (hardware.num_pes // product, *(size for _, size in levels[1:]))
     places = [(AxisPlace(f"level{j}", "U", size),) for j, size in enumerate(units)]
     nest = loops_of(problem, layer_of(problem), layer, places)
     architecture = architecture_of(hardware, units, technology)
-    names = tuple(t.name for t in problem.tensors)
-    first = next((i for i, loop in enumerate(nest.loops) if loop.spatial), nest.named)
-    nodes: tuple[TreeNode, ...] = (
-        Hold(names, "offchip"),
-        *nest.loops[:first],
-        Hold(names, "L2"),
-        *nest.loops[first : nest.named],
-        Hold(names, "L1"),
-        *nest.loops[nest.named :],
-        Leaf("MAC"),
-    )
-    mapping = hoist(MappingTree(nodes), problem)
+    mapping = tree_of(problem, architecture, nest)
     faults = [d for d in check_mapping(problem, architecture, mapping) if d.severity == "error"]
     if faults:
         raise IllegalMappingError(faults)
@@ -100,6 +67,19 @@ def evaluate_corrected(
     return Corrected(
         problem, architecture, mapping, with_wait(cost, "network latency", latency * len(units)), nest.losses
     )
+
+
+def _require_directives(layer: DirectiveLayer) -> None:
+    if layer.dataflow is None:
+        raise RefusedError("no dataflow", f"{where(layer)} has no Dataflow", "exit 255")
+    known = {*layer.sizes, *(d + "'" for d in SLIDING), *(d.removesuffix("'") for d in layer.sizes)}
+    strange = [d for d in layer.dataflow if isinstance(d, Map) and d.dim not in known]
+    if strange:
+        raise RefusedError(
+            "known dimension",
+            f"{where(layer)}: {strange[0]} maps a dimension that the layer does not have; it has {', '.join(layer.sizes)}",
+            "exit 255",
+        )
 
 
 def architecture_of(

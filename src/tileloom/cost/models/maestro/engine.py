@@ -15,7 +15,7 @@ from tileloom.cost.models.maestro.cases import Case, cases
 from tileloom.cost.models.maestro.integers import ceil_div, div, ratio
 from tileloom.cost.models.maestro.layer import Coupling
 from tileloom.cost.models.maestro.levels import Level
-from tileloom.cost.models.maestro.refusal import RefusedError
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 
 OTHER_NOC_ELEMENTS_PER_CYCLE = 70000
 """Bandwidth of the other levels in the original's bandwidth sweep."""

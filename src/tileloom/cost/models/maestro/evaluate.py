@@ -13,6 +13,7 @@ from tileloom.cost.models.maestro.engine import Engine, LayerRecord, Trace
 from tileloom.cost.models.maestro.layer import Coupling, complete, coupling_of, couplings
 from tileloom.cost.models.maestro.levels import split
 from tileloom.mapping.notation.maestro import DirectiveLayer
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,16 @@ def evaluate_layers(layers: Sequence[DirectiveLayer], hardware: MaestroHardware)
     return tuple(
         evaluate_layer(layer, hardware, coupling) for layer, coupling in zip(layers, couplings(layers), strict=True)
     )
+
+
+def evaluate_layers_apart(
+    layers: Sequence[DirectiveLayer], hardware: MaestroHardware
+) -> tuple[Evaluated | RefusedError, ...]:
+    """As `evaluate_layers`, but a layer that is refused refuses only itself."""
+    found: list[Evaluated | RefusedError] = []
+    for layer, coupling in zip(layers, couplings(layers), strict=True):
+        try:
+            found.append(evaluate_layer(layer, hardware, coupling))
+        except RefusedError as error:
+            found.append(error)
+    return tuple(found)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from tileloom.cost.models.maestro.refusal import RefusedError
-from tileloom.mapping.notation.maestro import SLIDING, DirectiveLayer
+from tileloom.mapping.notation.maestro import SLIDING, DirectiveLayer, where
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,6 @@ def complete(layer: DirectiveLayer, coupling: Coupling) -> Completed:
         if dim not in extents:
             raise _missing(layer, dim)
     return Completed(extents, strides)
-
-
-def where(layer: DirectiveLayer) -> str:
-    return f"layer '{layer.name}'" + (f" of line {layer.line}" if layer.line else "")
 
 
 def _missing(layer: DirectiveLayer, dim: str) -> RefusedError:

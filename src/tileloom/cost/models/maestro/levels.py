@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from tileloom.cost.models.maestro.integers import div
-from tileloom.cost.models.maestro.layer import Completed, Coupling, where
-from tileloom.cost.models.maestro.refusal import RefusedError
-from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer, Map
+from tileloom.cost.models.maestro.layer import Completed, Coupling
+from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer, Map, where
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 
 MAX_VOLUME = 2**120
 """Volumes above this are taken for a mistake; ratios of them would leave double precision."""

@@ -8,7 +8,7 @@ from math import prod
 from tileloom.cost.models.maestro.cases import Case, Position
 from tileloom.cost.models.maestro.layer import Coupling
 from tileloom.cost.models.maestro.levels import Level
-from tileloom.cost.models.maestro.refusal import RefusedError
+from tileloom.mapping.notation.maestro_refusal import RefusedError
 
 
 def tile(level: Level, case: Case, dims: Sequence[str], first: bool, last: bool) -> int:

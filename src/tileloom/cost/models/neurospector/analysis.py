@@ -59,11 +59,6 @@ class Analysis:
         return self.energy_pj if metric == "energy" else self.cycles
 
     @property
-    def overlapped_cycles(self) -> float:
-        """Cycles where compute and all transfers run at once: the longest of them, stalls for bandwidth included."""
-        return max(self.mac_cycles, *(level.cycles for level in self.levels.values()))
-
-    @property
     def edp(self) -> float:
         return self.energy_pj * self.cycles
 

@@ -14,6 +14,7 @@ from tileloom.architecture.notation.neurospector_chip import Places, accelerator
 from tileloom.cost.base import Cost, Occupancy, Profile, Traffic, require_chain
 from tileloom.cost.models.neurospector.analysis import Analysis, LevelUse, analyze_packed
 from tileloom.cost.models.neurospector.machine import pack
+from tileloom.cost.models.neurospector.overlap import overlap
 from tileloom.mapping.notation.neurospector_tree import table_of
 from tileloom.mapping.tree import MappingTree
 from tileloom.workload.frontends.neurospector import layer_of
@@ -88,6 +89,7 @@ def cost_of(problem: Problem, a: Accelerator, places: Places, analysis: Analysis
         ),
         spatial_use=_spatial(analysis, places),
         model=NeurospectorModel.name,
+        overlapped_cycles=overlap(a, analysis).cycles,
         notes=notes,
     )
 

@@ -1,0 +1,1 @@
+"""Networks and accelerators chosen together: spaces of networks, tables of layer costs, and the exact and semi-decoupled searches."""

@@ -1,0 +1,1 @@
+"""A reader of MLIR text of our own: linalg, affine, TOSA and StableHLO, without any MLIR library."""
