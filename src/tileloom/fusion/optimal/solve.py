@@ -15,7 +15,7 @@ import numpy as np
 from tileloom.fusion.optimal.bounds import Forest, Messages, Passer, forest_of
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.join import Choice, Joined, Joiner
-from tileloom.fusion.optimal.rows import Group, Key, KindRows
+from tileloom.fusion.optimal.rows import OUTSIDE, Group, Key, KindRows
 from tileloom.search.optimal.arrays import Floats
 from tileloom.search.optimal.kernels import EDP, LATENCY
 
@@ -90,22 +90,45 @@ class Solver:
                 best, choices = found
             if choices and best * (1 - max(gap, SLACK)) <= lower:
                 return Found(best, min(best, lower) if gap else best, choices, unfused, counts=self.counts)
+        if not choices and isfinite(unfused) and unfused * (1 - gap) <= lower:
+            return Found(unfused, lower, self._alone(unfused), unfused, counts=self.counts)
         for most in self._thresholds(lower, best):
             found, bound = self._at(min(most, best * (1 + SLACK)))
             if found is not None:
                 best, choices = min((found, (best, choices)), key=lambda f: f[0] if f[1] else inf)
                 return Found(best, best, choices, unfused, counts=self.counts)
             lower = max(lower, min(most, best), bound)
-            if choices and lower >= best * (1 - gap):
+            if gap and lower >= best * (1 - gap):
+                choices = choices or self._alone(unfused)
                 break
         return Found(best if choices else inf, min(lower, best), choices, unfused, counts=self.counts)
+
+    def _alone(self, value: float) -> tuple[Choice, ...]:
+        """The best schedule without anything shared on chip; groups of their own, as their rows are not complete."""
+        found: dict[KindRows, Choice] = {}
+        for k in self.kinds:
+            if k in found:
+                continue
+            own = k.unfused()
+            group = k.groups[(OUTSIDE,) * len(k.kind.problem.tensors)]
+            assert own is not None
+            if k.kind.problem.copy:
+                found[k] = Choice(group, 0)
+                continue
+            inside = [k.templates[s.template].fused.template.inside & k.kind.persistent for s in group.sources]
+            sources = [s for s, lasting in zip(group.sources, inside) if not lasting]
+            alone = Group(group.keys, group.loops, group.room, sources)
+            front = k.solve(alone, k.value(*own) * (1 + SLACK), (0.0, 0.0))
+            found[k] = Choice(alone, min(range(len(front.values)), key=lambda r: k.value(*front.values[r, :2])))
+        return tuple(found[k] for k in self.kinds)
 
     def _thresholds(self, lower: float, best: float) -> Iterator[float]:
         """Rising from the bound; the last is the best known, a little more so that sums in another order still count."""
         share = 4 * (FIRST - 1) / len(self.kinds)
+        # Work grows with the threshold, so that all earlier ones together cost no more than the last.
         while lower * (1 + 2 * share) < best and share < 1e6:
             yield lower * (1 + share)
-            share *= 4
+            share *= 2
         yield best * (1 + SLACK)
 
     def _cheapest_path(self, lower: float, best: float) -> float:
