@@ -64,7 +64,7 @@ def fused_cost(
     """Evaluate a fused mapping. chips: the architecture as each problem meets it, by problem name.
 
     reversed_copies   copies charge reads to the target and writes to the source, as AccelForge 1.0 does
-    Raises as `branches`. Legality is not asked (mapping/fused_legality.py).
+    Raises as `branches`. Legality is not asked.
     """
     found = branches(mapping, problems)
     model = LoopnestModel()

@@ -3,7 +3,7 @@
 A shared loop names the dim of every problem it iterates: by its plain name where all agree on name and tile, else as
 `first.m = second.k` with the tile of the first; all make the same number of trips. A Hold above a Seq keeps its
 tensor from the first branch that uses it to the last; above a loop it keeps it for all branches of the loop.
-What is legal is decided in fused_legality.py.
+What is alive when is in fused_occupancy.py; costs are not known here.
 """
 
 from __future__ import annotations
