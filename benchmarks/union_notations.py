@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
@@ -77,13 +78,11 @@ def main() -> Iterator[str]:
         if notation.write is None or notation.read is None:
             continue
         write, read = notation.write, notation.read
-        yield _line(f"{name}: tree to text", least_ms(lambda w=write, p=problem, m=mapping: w(p, CHIP, m)))
+        yield _line(f"{name}: tree to text", least_ms(partial(write, problem, CHIP, mapping)))
         with TemporaryDirectory() as folder:
             file = Path(folder, f"mapping.{ENDINGS.get(name, 'yaml')}")
             file.write_text(write(problem, CHIP, mapping).text)
-            yield _line(
-                f"{name}: file to tree", least_ms(lambda r=read, f=file, p=problem: r(f, p, CHIP, None), times=5)
-            )
+            yield _line(f"{name}: file to tree", least_ms(partial(read, file, problem, CHIP, None), times=5))
 
 
 def _line(what: str, ms: float) -> str:

@@ -48,7 +48,7 @@ def test_the_compiled_cost_equals_its_twin(version: Version) -> None:
 
 def test_the_compiled_mapper_equals_its_twin() -> None:
     fitting = 0
-    for seed in range(20):
+    for seed in range(12):
         layer, machine = random_case(Random(seed))
         for version, name in ((DEFINES, "defines"), (ZIGZAG39, "3.9")):
             found = best_mapping(layer, machine, 3, version=name)  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def test_the_compiled_mapper_equals_its_twin() -> None:
             assert found.cost.energy_pj == slow[1].energy_pj
             if version is DEFINES:
                 assert found.mapping == slow[0]
-    assert fitting > 15
+    assert fitting > 8
 
 
 def test_the_proven_optimum_equals_trying_everything() -> None:

@@ -28,8 +28,10 @@ from tileloom.cli.commands import (
     imports,
     listing,
     map,
+    query,
     report,
     studies,
+    sweep,
 )
 from tileloom.core.errors import TileloomError
 
@@ -57,6 +59,8 @@ app.command("codesign")(codesign.command)
 app.command("conform")(conform.command)
 app.command("dataflows")(dataflows.command)
 app.add_typer(studies.app, name="study")
+app.command("sweep")(sweep.command)
+app.command("query")(query.command)
 app.command("doctor")(doctor.command)
 
 

@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from tileloom.architecture.load import load_architecture
 from tileloom.architecture.notation.zigzag import parse_machine
 from tileloom.architecture.notation.zigzag_library import load_machine
 from tileloom.core.errors import InputError
+from tileloom.mapping.legality import is_legal
 from tileloom.search.zigzag.factors import limited_factors
 from tileloom.search.zigzag.loma import best_mapping, objective_of
+from tileloom.search.zigzag.mapper import LomaMapper
 from tileloom.search.zigzag.reference import prefix_shifts
 from tileloom.search.zigzag.unroll import best_unrolling, unrollings
+from tileloom.workload.load import load_problem
 from zigzag_cases import SMALL_MACHINE, TileLayer, small_layer, tile_layers
 
 
@@ -119,3 +123,13 @@ def test_bounds_lie_below_every_mapping_found(objective: str) -> None:
         values = [objective_of(f.cost, objective) for f in (best, few)]  # type: ignore[arg-type]
         assert 0 < best.bound <= values[0] * (1 + 1e-12) and values[0] <= values[1] * (1 + 1e-12)
         assert best.proven == (values[0] <= best.bound * (1 + 1e-9))
+
+
+@pytest.mark.parametrize("name", ["layer3.0.downsample", "layer4.0.conv2"])
+def test_layers_whose_inputs_our_rules_count_wider_are_mapped(name: str) -> None:
+    # A 1x1 kernel with stride 2, and a padded 3x3: within the buffer by ZigZag's count, not by the span of the indices.
+    problem = load_problem("resnet18", layer=name)
+    chip = load_architecture("meta-prototype")
+    found = LomaMapper(candidates=2).search(problem, chip, "energy")
+    assert found.mapping is not None, found.reasons
+    assert is_legal(problem, chip, found.mapping)

@@ -6,12 +6,13 @@ Mappings that no nest can say are left out; the mapper over ZigZag's own machine
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import ClassVar
 
 from tileloom.architecture.model import Architecture, Fanout
-from tileloom.architecture.notation.zigzag_chip import Chip, chip_of
+from tileloom.architecture.notation.zigzag_chip import UNBOUNDED_BITS, Chip, chip_of
+from tileloom.architecture.notation.zigzag_machine import ZigzagMachine
 from tileloom.core.errors import UnsupportedError
 from tileloom.cost.base import Cost, CostModel, Profile
 from tileloom.cost.models.zigzag.layer import ZigzagLayer
@@ -26,6 +27,10 @@ from tileloom.search.zigzag.loma import DEFAULT_LIMIT, Found, best_mapping, best
 from tileloom.search.zigzag.unroll import CANDIDATES, unrollings
 from tileloom.workload.frontends.zigzag_problem import layer_of
 from tileloom.workload.problem import Problem
+
+SHARES = (1.0, 0.5, 0.25)
+"""Shares of the buffers that the search may fill, tried until a legal nest is found."""
+SMALLEST_BUFFER_BITS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,13 @@ class LomaMapper:
         model = self.model or ZigzagModel()
         best: tuple[MappingTree, Cost] | None = None
         reasons: list[str] = []
-        seen = 0
-        for tree, count, reason in self._nests(problem, architecture, layer, chip, objective):
+        seen, settled = 0, 0.0
+        for share, (tree, count, reason) in (
+            (part, nest) for part in SHARES for nest in self._nests(problem, architecture, layer, chip, objective, part)
+        ):
+            # Smaller budgets are only for layers that have no legal nest with larger ones.
+            if best is not None and share < settled:
+                break
             seen += count
             if tree is None:
                 reasons.append(reason)
@@ -64,7 +74,7 @@ class LomaMapper:
                 continue
             cost = model.evaluate(problem, architecture, tree)
             if best is None or value_of(cost, objective) < value_of(best[1], objective):
-                best = (tree, cost)
+                best, settled = (tree, cost), share
         if best is None:
             return SearchResult(
                 problem=problem, objective=objective, status="infeasible", mapper=self.name, evaluated=seen,
@@ -76,16 +86,35 @@ class LomaMapper:
         )  # fmt: skip
 
     def _nests(
-        self, problem: Problem, architecture: Architecture, layer: ZigzagLayer, chip: Chip, objective: Objective
+        self,
+        problem: Problem,
+        architecture: Architecture,
+        layer: ZigzagLayer,
+        chip: Chip,
+        objective: Objective,
+        share: float,
     ) -> Iterator[tuple[MappingTree | None, int, str]]:
         rules = get_version("3.9", faithful=False)
+        machine = _budgeted(chip.machine, share)
         rings = _rings(architecture, problem, layer, chip)
-        for wish in unrollings(layer, chip.machine, self.candidates, True, _allowed(architecture, problem)) or [()]:
+        for wish in unrollings(layer, machine, self.candidates, True, _allowed(architecture, problem)) or [()]:
             tried = layer.with_spatial(wish)
-            placed = place(tried, chip.machine)
-            ordered = best_mapping(tried, chip.machine, self.lpf_limit, objective, version="3.9", faithful=False)
-            for found in (ordered, best_nest(tried, chip.machine, rings, rules)):
+            placed = place(tried, machine)
+            ordered = best_mapping(tried, machine, self.lpf_limit, objective, version="3.9", faithful=False)
+            for found in (ordered, best_nest(tried, machine, rings, rules)):
                 yield _tree(found, placed, problem, tried, chip, architecture)
+
+
+def _budgeted(machine: ZigzagMachine, share: float) -> ZigzagMachine:
+    """The machine with a share of its buffers; registers and the outermost memory keep their size.
+
+    ZigZag counts inputs with strides or padding tighter than our legality does, so what fits there may not fit here.
+    """
+    memories = tuple(
+        replace(m, size_bits=int(m.size_bits * share)) if SMALLEST_BUFFER_BITS <= m.size_bits < UNBOUNDED_BITS else m
+        for m in machine.memories
+    )
+    return replace(machine, memories=memories)
 
 
 def _tree(
