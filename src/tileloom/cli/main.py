@@ -23,10 +23,12 @@ from tileloom.cli.commands import (
     convert,
     doctor,
     evaluate,
+    explore_algorithms,
     imports,
     listing,
     map,
     report,
+    rewrite,
     studies,
 )
 from tileloom.core.errors import TileloomError
@@ -48,6 +50,8 @@ app.command("check")(check.command)
 app.command("compare")(compare.command)
 app.command("convert")(convert.command)
 app.command("import")(imports.command)
+app.command("rewrite")(rewrite.command)
+app.command("explore-algorithms")(explore_algorithms.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("codesign")(codesign.command)
