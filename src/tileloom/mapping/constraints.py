@@ -120,6 +120,10 @@ class Constraints:
     def order_of(self, memory: str) -> OrderRule | None:
         return next((r for r in self.orders if r.memory == memory), None)
 
+    def __str__(self) -> str:
+        rules = len(self.axes) + len(self.tensors) + len(self.no_spatial) + len(self.full_at)
+        return f"{rules + len(self.tiles) + len(self.orders)} rules"
+
     @property
     def plain(self) -> bool:
         """Whether all of it is said by narrower axes and keep sets of the architecture."""
@@ -206,6 +210,8 @@ def _narrowed(
         share = max(axis.min_utilization, rule.min_utilization or 0.0)
         size = min(axis.size, rule.max_size or axis.size)
         axis = replace(axis, size=size, dims=dims, max_dims=min(most, default=None), min_utilization=share)
+    if constraints.mapper.min_utilization is not None and axis.size > 1:
+        axis = replace(axis, min_utilization=max(axis.min_utilization, constraints.mapper.min_utilization))
     return axis
 
 
