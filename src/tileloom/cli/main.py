@@ -24,6 +24,7 @@ from tileloom.cli.commands import (
     doctor,
     evaluate,
     explore_algorithms,
+    explore_arch,
     imports,
     listing,
     map,
@@ -52,6 +53,7 @@ app.command("convert")(convert.command)
 app.command("import")(imports.command)
 app.command("rewrite")(rewrite.command)
 app.command("explore-algorithms")(explore_algorithms.command)
+app.command("explore-arch")(explore_arch.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("codesign")(codesign.command)

@@ -7,7 +7,7 @@ import pytest
 from tileloom.architecture.load import parse_architecture
 from tileloom.core.errors import InputError
 from tileloom.mapping.constraint_check import constraint_faults
-from tileloom.mapping.constraints import Constraints, OrderRule, TileRule, constrain, for_problem
+from tileloom.mapping.constraints import Constraints, OrderRule, constrain, for_problem
 from tileloom.mapping.constraints_file import constraints_from_yaml, read_constraints
 from tileloom.mapping.space import MapSpace
 from tileloom.mapping.yaml import mapping_from_yaml
