@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 DEMO_OUT := out/demo
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help demo test test-all lint bench conform reference-given clean
+.PHONY: help demo test test-all test-frontends lint bench conform reference-given clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo                    map ResNet-18 (ONNX) onto an Eyeriss-like chip; writes $(DEMO_OUT)/report.html"
 	@echo "make test                    ruff, mypy and the test suite"
 	@echo "make test-all                the same and the slow tests (larger spaces and nests)"
+	@echo "make test-frontends          install PyTorch, transformers, JAX and Keras into $(VENV)-frontends and test their front ends"
 	@echo "make lint                    ruff and mypy only"
 	@echo "make bench                   every speed claim as a ratio measured now"
 	@echo "make conform REFERENCE=DIR   recompute another tool's published rows (MODEL=accelforge)"
@@ -28,6 +29,10 @@ test: lint
 
 test-all: lint
 	@$(BIN)/python -m pytest -n 2
+
+# An environment of its own: the frameworks are large, and nothing else needs them.
+test-frontends: $(VENV)-frontends/.installed
+	@$(VENV)-frontends/bin/python -m pytest tests/frontends
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --quiet .
@@ -45,7 +50,7 @@ reference-given:
 	@test -n "$(REFERENCE)" || { echo "usage: make conform REFERENCE=DIR [MODEL=accelforge]" >&2; exit 2; }
 
 clean:
-	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) $(VENV)-frontends out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Commands named like a Python may exist and fail, or lack venv: only one that runs this line is taken.
@@ -57,6 +62,13 @@ $(VENV)/.made:
 	  "$$python" -m venv --clear $(VENV) && touch $@ && exit 0; \
 	done; \
 	echo "No Python 3.11 or newer with venv was found; name one: make PYTHON=/path/to/python ..." >&2; exit 2
+
+# A CPU build of PyTorch is enough; PyPI's default is taken where nothing else is configured.
+$(VENV)-frontends/.installed: pyproject.toml $(VENV)/.made
+	@echo "Installing Tileloom with PyTorch, transformers, JAX and Keras into $(VENV)-frontends"
+	@$(BIN)/python -m venv $(VENV)-frontends
+	@$(VENV)-frontends/bin/python -m pip install -qq --disable-pip-version-check --editable '.[huggingface,keras,onnx]' pytest
+	@touch $@
 
 $(VENV)/.installed-run: pyproject.toml $(VENV)/.made
 	@test $(VENV)/.installed-dev -nt pyproject.toml || { \

@@ -16,9 +16,10 @@ def main() -> None:
         if pair is None:
             print(f"{choice.mode}: nothing keeps the limits; the nearest pair misses one by {choice.excess - 1:.1%}")
             continue
+        proof = " (optimal: every pair was looked at)" if choice.mode == "coupled" else ""
         where = f"{result.networks.labels[pair.network]} on {result.costs.labels[pair.accelerator]}"
         print(
-            f"{choice.mode}: {where}, accuracy {pair.accuracy:.4g}, {pair.cycles:.4g} cycles, {choice.evaluations} pairs"
+            f"{choice.mode}{proof}: {where}, accuracy {pair.accuracy:.4g}, {pair.cycles:.4g} cycles, {choice.evaluations} pairs"
         )
     print(*result.warnings, sep="\n")
 

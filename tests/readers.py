@@ -93,6 +93,23 @@ MAPPING = """mapping:
 """
 
 
+CHIP = """[ACCELERATOR]
+NAME = Small
+PRECISION=INT16
+FREQUENCY=200
+[LOCAL_BUFFER]
+DATAFLOW=ws
+BUFFER_SIZE=24,448,48
+UNIT_ACCESS_ENERGY=0.5
+BANDWIDTH=16
+[PE_ARRAY]
+SIZE_X=4
+CONSTRAINT_X=k,C
+[DRAM]
+BANDWIDTH=64
+"""
+
+
 @dataclass(frozen=True)
 class Reader:
     """name  for test ids;  ending: of the file it is given;  seed: text that it takes;  read: called with the path."""
@@ -114,7 +131,6 @@ def text_readers() -> list[Reader]:
     from tileloom.mapping.notation.accelforge import read_mapping as read_tree
     from tileloom.mapping.notation.maestro_reader import read_mapping
     from tileloom.mapping.yaml import mapping_from_yaml
-    from tileloom.report.data import read_dataset
     from tileloom.workload.frontends.accelforge import read_workload as read_accelforge
     from tileloom.workload.frontends.comet import read_comet
     from tileloom.workload.frontends.dmazerunner import read_model
@@ -141,19 +157,18 @@ def text_readers() -> list[Reader]:
         Reader("workload", ".yaml", WORKLOAD, read_workload),
         Reader("architecture", ".yaml", own_chip, load_architecture),
         Reader("mapping", ".yaml", MAPPING, mapping_from_yaml),
-        Reader("constraints", ".yaml", "constraints:\n  mapper: {perfect: true}\n", constraints_from_yaml),
+        Reader("constraints", ".yaml", "constraints:\n  workload:\n    n: {no_spatial: true}\n", constraints_from_yaml),
         Reader("accelforge-workload", ".yaml", (REFERENCE / "accelforge" / "workload" / "matmul.yaml").read_text(),
-               lambda p: read_accelforge(p, {})),
+               lambda p: read_accelforge(p, {"M": 8, "N": 8, "K": 8})),
         Reader("accelforge-chip", ".yaml", (REFERENCE / "accelforge" / "arch" / "two_level.yaml").read_text(),
-               lambda p: chips.read_architecture(p, {})),
+               lambda p: chips.read_architecture(p, {"MainMemoryEnergy": 64})),
         Reader("accelforge-mapping", ".yaml", tree, lambda p: read_tree(p, {})),
         Reader("neurospector-layers", ".cfg", layers, read_layers),
-        Reader("neurospector-chip", ".cfg", "[ACCELERATOR]\nname=a\n[SIZE]\nlb=256\n", read_accelerator),
+        Reader("neurospector-chip", ".cfg", CHIP, read_accelerator),
         Reader("maestro", ".m", model, read_mapping),
         Reader("maestro-hardware", ".m", hardware, read_hardware),
         Reader("dmazerunner-model", ".json", (inputs / "alexnet.json").read_text(), read_model),
         Reader("dmazerunner-chip", ".json", (inputs / "arch_spec.json").read_text(), read_architecture),
-        Reader("report-data", ".json", '{"network": "n", "layers": []}', read_dataset),
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import pytest
 from tileloom.cost.base import CostModel
 from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.cost.models.maestro.model import MaestroModel
+from tileloom.cost.models.zigzag.model import ZigzagModel
 from tileloom.cost.registry import MODELS
 from tileloom.testing import CostModelSuite
 
@@ -13,6 +14,9 @@ OURS = {
     "loopnest-sliding": LoopnestModel(halo="sliding"),
     "loopnest-first-read": LoopnestModel(first_read="count"),
     "maestro": MaestroModel(),
+    "zigzag": ZigzagModel(),
+    "zigzag-defines": ZigzagModel(version="defines"),
+    "zigzag-faithful": ZigzagModel(mode="faithful"),
 }
 
 OWN_CHIPS = {"dmazerunner", "neurospector"}

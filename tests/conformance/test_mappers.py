@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tileloom.architecture.model import Architecture
+from tileloom.cost.base import CostModel
+from tileloom.cost.models.zigzag.model import ZigzagModel
 from tileloom.search.mappers.decoupled import DecoupledMapper
 from tileloom.search.mappers.exhaustive import ExhaustiveMapper
 from tileloom.search.mappers.genetic import GeneticMapper
@@ -13,6 +15,7 @@ from tileloom.search.mappers.optimal import OptimalMapper
 from tileloom.search.mappers.random import RandomMapper
 from tileloom.search.objective import Mapper, Objective, SearchResult
 from tileloom.search.registry import MAPPERS
+from tileloom.search.zigzag.mapper import LomaMapper
 from tileloom.testing import Case, MapperSuite, small_cases
 from tileloom.workload.problem import Problem
 
@@ -32,15 +35,28 @@ OWN_CHIPS = {"auto_optimizer", "dmazerunner", "bottom_up", "brute_force", "templ
 """They take chips (or, for template, problems) of their originals' shape only, which the suite's are not; each has
 tests of its own."""
 
+OWN_MODEL = {"loma": LomaMapper()}
+"""They search with another model than loopnest."""
+
 
 def test_every_built_in_mapper_runs_the_suite() -> None:
-    assert {mapper.name for mapper in OURS.values()} == set(MAPPERS.builtin) - OWN_CHIPS
+    assert {mapper.name for mapper in OURS.values()} | set(OWN_MODEL) == set(MAPPERS.builtin) - OWN_CHIPS
 
 
 class TestOurMappers(MapperSuite):
     @pytest.fixture(params=list(OURS))
     def mapper(self, request: pytest.FixtureRequest) -> Mapper:
         return OURS[request.param]
+
+
+class TestMappersWithTheirOwnModel(MapperSuite):
+    @pytest.fixture(params=list(OWN_MODEL))
+    def mapper(self, request: pytest.FixtureRequest) -> Mapper:
+        return OWN_MODEL[request.param]
+
+    @pytest.fixture
+    def model(self) -> CostModel:
+        return ZigzagModel()
 
 
 @dataclass(frozen=True)

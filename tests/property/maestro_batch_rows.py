@@ -5,16 +5,18 @@ Run as a script by test_maestro_batch.py, with the kernel interpreted instead of
 
 from __future__ import annotations
 
+import random
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from tileloom.architecture.notation.maestro import MaestroHardware
-from tileloom.core.errors import InputError
+from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.cost.models.maestro.batch import COLUMNS, STATUS, evaluate_batch, hardware_array, pack
 from tileloom.cost.models.maestro.evaluate import evaluate_layer
-from tileloom.mapping.notation.maestro import DirectiveLayer
+from tileloom.mapping.notation.maestro import OPERATORS, Cluster, Directive, DirectiveLayer, Map
 from tileloom.mapping.notation.maestro_reader import parse_mapping
 from tileloom.mapping.notation.maestro_refusal import RefusedError
 
@@ -26,20 +28,48 @@ CHIPS = (
     ),
     MaestroHardware(num_pes=168, noc_elements_per_cycle=7, innermost_noc_only=True),
 )
+Kind = Literal["temporal", "spatial"]
 _RULES = {"work in every cluster": 1, "steps bring something": 2, "enough PEs": 3}
+
+
+def random_layers(many: int) -> list[DirectiveLayer]:
+    """Small layers with arbitrary directives, some of which the model refuses."""
+    draw = random.Random(5)
+    found = []
+    for _ in range(many):
+        operator = draw.choice(OPERATORS)
+        names = [
+            *("MNK" if operator == "GEMM" else "KCRSYX"),
+            *("G" if operator == "NGCONV" else ""),
+            *draw.choice(("", "N")),
+        ]
+        names = list(dict.fromkeys(names))
+        flow: list[Directive] = []
+        for _ in range(draw.randint(1, 8)):
+            if draw.random() < 0.2:
+                flow.append(Cluster(draw.randint(1, 4)))
+            else:
+                kind: Kind = draw.choice(("temporal", "spatial"))
+                flow.append(
+                    Map(kind, draw.randint(1, 9), draw.randint(1, 9), draw.choice([*names, *names, "Y'", "X'"]))
+                )
+        strides = (("X", draw.randint(1, 3)), ("Y", draw.randint(1, 3)))
+        found.append(
+            DirectiveLayer("L", operator, tuple((d, draw.randint(1, 12)) for d in names), strides, tuple(flow))
+        )
+    return found
 
 
 def schedules() -> list[DirectiveLayer]:
     texts = (REFERENCE / "synthetic_mappings.txt").read_text().split("// ==== ")[1:]
     texts = [t.split("\n", 1)[1] for t in texts] + [p.read_text() for p in sorted((REFERENCE / "mapping").glob("*.m"))]
     found = []
-    for text in texts:
-        for layer in parse_mapping(text).layers[:2]:
-            try:
-                pack([layer])
-            except InputError:
-                continue
-            found.append(layer)
+    for layer in [*(la for t in texts for la in parse_mapping(t).layers[:2]), *random_layers(1500)]:
+        try:
+            pack([layer])
+        except (InputError, UnsupportedError):
+            continue
+        found.append(layer)
     return found
 
 

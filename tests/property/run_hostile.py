@@ -1,4 +1,4 @@
-"""`run_hostile.py READER CPU_SECONDS BYTES`: feeds one reader every hostile input under limits that the system keeps."""
+"""`run_hostile.py READER CPU_SECONDS BYTES INPUT...`: feeds one reader hostile inputs under limits that the system keeps."""
 
 import resource
 import sys
@@ -11,14 +11,14 @@ from readers import HOSTILE, text_readers
 from tileloom.core.errors import TileloomError
 
 
-def main(name: str, cpu_seconds: int, memory: int) -> None:
+def main(name: str, cpu_seconds: int, memory: int, inputs: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     reader = next(r for r in text_readers() if r.name == name)
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"input{reader.ending}"
-        for what, make in HOSTILE.items():
-            path.write_text(make(reader.seed))
+        for what in inputs:
+            path.write_text(HOSTILE[what](reader.seed))
             print(what, flush=True)
             try:
                 reader.read(path)
@@ -30,4 +30,4 @@ def main(name: str, cpu_seconds: int, memory: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

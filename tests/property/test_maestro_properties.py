@@ -8,13 +8,42 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tileloom.architecture.notation.maestro import MaestroHardware
-from tileloom.core.errors import InputError
+from tileloom.core.errors import InputError, TileloomError
+from tileloom.cost.counts import count
 from tileloom.cost.models.maestro.columns import csv_rows, screen
+from tileloom.cost.models.maestro.corrected import evaluate_corrected
 from tileloom.cost.models.maestro.evaluate import evaluate_layer, evaluate_layers
+from tileloom.cost.oracle import simulate
 from tileloom.mapping.notation.maestro import OPERATORS, Cluster, Directive, DirectiveLayer, MaestroFile, Map
 from tileloom.mapping.notation.maestro_reader import parse_mapping
 from tileloom.mapping.notation.maestro_writer import format_mapping
 
+WORDS = (
+    *(
+        "Network",
+        "n",
+        "{",
+        "}",
+        "Layer",
+        "Type: CONV",
+        "Type: GEMM",
+        "Dimensions",
+        "Stride",
+        "Dataflow",
+        "Constant A 3",
+    ),
+    *(
+        "K: 4",
+        "M: 0",
+        "X: 2",
+        "R 3",
+        "TemporalMap(1,1) K;",
+        "SpatialMap(Sz(R),1) Y",
+        "Cluster(A, P)",
+        "Cluster(0)",
+        "// c",
+    ),
+)
 SMALL = st.integers(1, 9)
 DIMS = {"GEMM": "MNK"}
 
@@ -31,6 +60,13 @@ def layers(draw: st.DrawFn) -> DirectiveLayer:
     strides = (("X", draw(st.integers(1, 3))), ("Y", draw(st.integers(1, 3))))
     flow = tuple(draw(st.lists(directive, min_size=1, max_size=8)))
     return DirectiveLayer("L", operator, extents, strides, flow)
+
+
+@st.composite
+def small_layers(draw: st.DrawFn) -> DirectiveLayer:
+    """As `layers`, with extents that a walk of every iteration can take."""
+    layer = draw(layers())
+    return replace(layer, extents=tuple((d, 1 + n % 4) for d, n in layer.extents))
 
 
 HARDWARE = st.builds(
@@ -76,3 +112,26 @@ def test_written_layers_read_back(layer: DirectiveLayer) -> None:
         assert "must both be the size of" in str(error)
         return
     assert replace(again.layers[0], label="", line=0) == layer
+
+
+@settings(max_examples=120, deadline=None)
+@given(small_layers(), st.integers(1, 12))
+def test_the_corrected_mode_is_what_a_walk_of_the_nest_moves(layer: DirectiveLayer, num_pes: int) -> None:
+    try:
+        found = evaluate_corrected(layer, MaestroHardware(num_pes=num_pes, noc_elements_per_cycle=4))
+    except TileloomError as error:
+        assert str(error)
+        return
+    case = (found.problem, found.architecture, found.mapping)
+    assert count(*case) == simulate(*case)
+    assert found.cost.macs == found.problem.macs
+    assert found.cost.cycles >= found.problem.macs / num_pes
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=40), st.sampled_from(["\n", "\r\n", " "]))
+def test_any_text_is_read_or_refused_with_its_line(words: list[str], between: str) -> None:
+    try:
+        parse_mapping(between.join(words), "f.m")
+    except InputError as error:
+        assert all(p.startswith("f.m:") for p in error.problems)

@@ -237,7 +237,7 @@ def _kind(raw: object) -> str | None:
     kinds = ("memory", "fanout", "compute")
     found = [kind for kind in kinds if kind in raw]
     # A misspelt kind is checked as what it resembles, so that the message can name the nearest key.
-    near = [kind for key in raw for kind in get_close_matches(str(key), kinds, n=1)]
+    near = [] if found else [kind for key in raw for kind in get_close_matches(str(key), kinds, n=1)]
     return f"<{(found + near)[0]}>" if found or near else None
 
 

@@ -35,12 +35,14 @@ def entries(kind: str) -> list[tuple[str, str]]:
     """(name, one line) of everything of a kind."""
     if kind == "architectures":
         from tileloom.architecture.load import list_architectures
+        from tileloom.architecture.notation.zigzag_library import list_machines
 
-        return list_architectures()
+        return [*list_architectures(), *list_machines()]
     if kind == "networks":
+        from tileloom.workload.frontends.zigzag_library import list_zigzag_networks
         from tileloom.workload.library import list_networks
 
-        return list_networks()
+        return [*list_networks(), *list_zigzag_networks()]
     if kind == "models":
         from tileloom.cost.registry import MODELS
 
@@ -72,7 +74,13 @@ def entry(kind: str, name: str) -> Entry:
 
 def _architecture(name: str) -> Entry:
     from tileloom.architecture.dump import architecture_to_data, describe
+    from tileloom.architecture.notation.zigzag_library import load_machine, machine_files
     from tileloom.explore.sources import load_architecture
+
+    machines = machine_files()
+    if name in machines:
+        machine = load_machine(name)
+        return Entry(name, str(machine), {"array": dict(machine.array), "memories": machine.rows()}, machines[name])
 
     chip = load_architecture(name)
     file = Path(tileloom.__file__).parent / "architecture" / "library" / f"{name}.yaml"
@@ -80,8 +88,15 @@ def _architecture(name: str) -> Entry:
 
 
 def _network(name: str) -> Entry:
+    from tileloom.workload.frontends.zigzag_library import load_zigzag_network, network_files
     from tileloom.workload.library import library_entry
     from tileloom.workload.load import import_report, load_network
+
+    layered = network_files()
+    if name in layered:
+        layers = [n.layer for n in load_zigzag_network(name).nodes]
+        text = "\n".join([f"{name}: {len(layers)} layers, sizes by DeFiNES's dimension names", *map(str, layers)])
+        return Entry(name, text, {"layers": [{"name": y.name, **y.sizes} for y in layers]}, layered[name])
 
     network = load_network(name)
     lines = [f"{network.name}: {network.macs:,} MACs, {len(network.layers)} layers, from {network.source}"]

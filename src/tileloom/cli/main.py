@@ -21,16 +21,20 @@ from tileloom.cli.commands import (
     compare,
     conform,
     convert,
+    dataflows,
     doctor,
     evaluate,
     explore_algorithms,
     explore_arch,
+    fuse,
     imports,
     listing,
     map,
+    query,
     report,
     rewrite,
     studies,
+    sweep,
 )
 from tileloom.core.errors import TileloomError
 
@@ -54,11 +58,15 @@ app.command("import")(imports.command)
 app.command("rewrite")(rewrite.command)
 app.command("explore-algorithms")(explore_algorithms.command)
 app.command("explore-arch")(explore_arch.command)
+app.command("fuse")(fuse.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)
 app.command("codesign")(codesign.command)
 app.command("conform")(conform.command)
+app.command("dataflows")(dataflows.command)
 app.add_typer(studies.app, name="study")
+app.command("sweep")(sweep.command)
+app.command("query")(query.command)
 app.command("doctor")(doctor.command)
 
 

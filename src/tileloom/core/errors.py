@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+MAX_PROBLEMS = 500
+"""Problems that one error carries; a damaged file of millions of values has as many."""
+
 
 class TileloomError(Exception):
     """Base of the tree. The command line prints it without a traceback and exits with status 2."""
@@ -18,7 +21,10 @@ class InputError(TileloomError):
     """A file or an argument is wrong. Carries all problems found, not only the first."""
 
     def __init__(self, problems: Sequence[str] | str, *, file: str | None = None) -> None:
-        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        listed = (problems,) if isinstance(problems, str) else tuple(problems)
+        if len(listed) > MAX_PROBLEMS:
+            listed = (*listed[:MAX_PROBLEMS], f"... and {len(listed) - MAX_PROBLEMS} more problems")
+        self.problems: tuple[str, ...] = listed
         self.file = file
         super().__init__("\n".join(self.problems))
 

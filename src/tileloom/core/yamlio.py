@@ -63,7 +63,7 @@ class Document:
         return f"{self.file}:{self.line(path)}"
 
 
-def load_yaml(path: str | Path) -> Document:
+def load_yaml(path: str | Path, *, last_key_wins: bool = False) -> Document:
     """Read a YAML (or JSON) file. Raises InputError if it cannot be read, is too large or is not plain YAML."""
     name = str(path)
     try:
@@ -79,12 +79,13 @@ def load_yaml(path: str | Path) -> Document:
         line = raw[: error.start].count(b"\n") + 1
         problem = f"{name}:{line}: not UTF-8 text (byte 0x{raw[error.start]:02x}); is this a YAML file?"
         raise InputError(problem, file=name) from error
-    return parse_yaml(text, file=name)
+    return parse_yaml(text, file=name, last_key_wins=last_key_wins)
 
 
-def parse_yaml(text: str, *, file: str = "<text>") -> Document:
+def parse_yaml(text: str, *, file: str = "<text>", last_key_wins: bool = False) -> Document:
     """Parse one YAML document.
 
+    last_key_wins   take the last of repeated keys, as other tools do whose files are read; otherwise they are refused
     Raises InputError (file:line) for broken syntax, tags, repeated keys, more than one document, and for documents
     that are too large, too deep, or grow too large when aliases are expanded.
 
@@ -103,7 +104,7 @@ def parse_yaml(text: str, *, file: str = "<text>") -> Document:
         raise InputError(f"{file}: not valid YAML: {str(error).splitlines()[0]}", file=file) from error
     except (RecursionError, ValueError) as error:
         raise InputError(f"{file}: not valid YAML: {_reason(error)}", file=file) from error
-    reader = _Reader(file)
+    reader = _Reader(file, last_key_wins)
     data: Plain = None if root is None else reader.value(root, ())
     return Document(data, file, reader.lines or {(): 1})
 
@@ -161,8 +162,8 @@ _Representer.add_representer(str, _Representer.represent_text)
 class _Reader:
     """Turns composed nodes into plain values and notes their lines; lives for one document."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, file: str, last_key_wins: bool = False) -> None:
+        self.file, self.last_key_wins = file, last_key_wins
         self.lines: dict[Place, int] = {}
         self.open: list[Node] = []
 
@@ -193,7 +194,7 @@ class _Reader:
         result: dict[str, Plain] = {}
         for key_node, value_node in node.value:
             key = self.key(key_node)
-            if key in result:
+            if key in result and not self.last_key_wins:
                 raise self.fault(key_node, f"key '{key}' appears twice (first on line {self.lines[(*path, key)]})")
             self.lines[(*path, key)] = key_node.start_mark.line + 1
             result[key] = self.value(value_node, (*path, key))

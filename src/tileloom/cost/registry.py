@@ -17,8 +17,10 @@ MODELS: Registry[type[CostModel]] = Registry(
         "dmazerunner": from_module("tileloom.cost.models.dmazerunner.model:DmazerunnerModel"),
         "neurospector": from_module("tileloom.cost.models.neurospector.model:NeurospectorModel"),
         "maestro": from_module("tileloom.cost.models.maestro.model:MaestroModel"),
+        "zigzag": from_module("tileloom.cost.models.zigzag.model:ZigzagModel"),
     },
     about={
+        "zigzag": "ZigZag's: transfers by port width, double buffering, port stalls, first loads and last stores",
         "loopnest": "literal counts over the loop nest, transfers and compute overlapping perfectly (default)",
         "dmazerunner": "dMazeRunner's: DRAM, scratchpad and PE array, DMA bursts, stalls, inter-PE reduction",
         "neurospector": "NeuroSpector's scheduling tables: reuse one row deep, levels one after another",

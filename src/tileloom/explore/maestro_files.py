@@ -16,6 +16,7 @@ from tileloom.cost.models.maestro.corrected import Corrected, evaluate_corrected
 from tileloom.cost.models.maestro.evaluate import Evaluated, evaluate_layers_apart
 from tileloom.cost.models.maestro.technology import RELEASED, Technology
 from tileloom.explore.record import cost_record
+from tileloom.mapping.legality import Diagnostic
 from tileloom.mapping.notation.maestro import DirectiveLayer, MaestroFile
 from tileloom.mapping.notation.maestro_refusal import RefusedError
 
@@ -103,8 +104,13 @@ def _refusal(layer: DirectiveLayer, error: RefusedError | UnsupportedError | Ill
     if isinstance(error, RefusedError):
         return Refusal(layer.name, layer.line, error.rule, error.message, error.original)
     if isinstance(error, IllegalMappingError):
-        return Refusal(layer.name, layer.line, "capacity", str(error), "a warning at most")
+        return Refusal(layer.name, layer.line, _rule(error), str(error), "a warning at most")
     return Refusal(layer.name, layer.line, "loops", str(error), "a number")
+
+
+def _rule(error: IllegalMappingError) -> str:
+    codes = {d.code for d in error.diagnostics if isinstance(d, Diagnostic)}
+    return "capacity" if all(c.startswith("E-CAP") for c in codes) else "units of a level"
 
 
 def _plain(refused: Sequence[Refusal]) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ from tileloom.search.network import NetworkResult
 FORMATS = (".svg", ".png", ".pdf", ".json")
 
 
-def _altair() -> Any:
+def altair_module() -> Any:
+    """altair, or MissingDependencyError that says how to install it."""
     try:
         import altair
     except ImportError as error:
@@ -34,7 +35,7 @@ def _dataset(result: NetworkResult | ReportData) -> ReportData:
 
 def energy_chart(result: NetworkResult | ReportData, by: Literal["component", "operand"] = "component") -> Any:
     """Stacked bars: energy of every layer with all its runs in mJ, by memory or by operand."""
-    alt, data = _altair(), _dataset(result)
+    alt, data = altair_module(), _dataset(result)
     names, colours = _component_range(data) if by == "component" else _series_range()
     rows = [
         {
@@ -61,7 +62,7 @@ def energy_chart(result: NetworkResult | ReportData, by: Literal["component", "o
 
 def cycles_chart(result: NetworkResult | ReportData) -> Any:
     """Bars: cycles of every layer with all its runs, coloured by the component that is the bottleneck."""
-    alt, data = _altair(), _dataset(result)
+    alt, data = altair_module(), _dataset(result)
     names, colours = _component_range(data)
     rows = [
         {"layer": la.name, "cycles": (la.cycles or 0.0) * la.count, "bottleneck": la.bottleneck} for la in data.mapped
@@ -80,7 +81,7 @@ def cycles_chart(result: NetworkResult | ReportData) -> Any:
 
 def utilization_chart(result: NetworkResult | ReportData) -> Any:
     """Bars: useful operations over what the array could have done in the same cycles."""
-    alt, data = _altair(), _dataset(result)
+    alt, data = altair_module(), _dataset(result)
     rows = [{"layer": la.name, "utilization": la.utilization} for la in data.mapped]
     return (
         alt.Chart(alt.Data(values=rows), title=f"{data.network} on {data.architecture}")
@@ -95,7 +96,7 @@ def utilization_chart(result: NetworkResult | ReportData) -> Any:
 
 def roofline_chart(result: NetworkResult | ReportData) -> Any:
     """Points under the roofs of the array and of the outermost memory, both axes logarithmic."""
-    alt, data = _altair(), _dataset(result)
+    alt, data = altair_module(), _dataset(result)
     names, colours = _component_range(data)
     points = [
         {

@@ -25,6 +25,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "dmazerunner": from_module("tileloom.search.dmazerunner.mapper:DmazerunnerMapper"),
         "bottom_up": from_module("tileloom.search.mappers.neurospector:BottomUpMapper"),
         "brute_force": from_module("tileloom.search.mappers.neurospector:BruteForceMapper"),
+        "loma": from_module("tileloom.search.zigzag.mapper:LomaMapper"),
         "template": from_module("tileloom.search.mappers.template:TemplateMapper"),
     },
     about={
@@ -38,6 +39,7 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "dmazerunner": "proven best of all factor splits that fit and orders that differ in reuse (model dmazerunner)",
         "bottom_up": "NeuroSpector's: level by level from DRAM inwards, two candidates a level",
         "brute_force": "NeuroSpector's: every scheduling table of a tiny layer",
+        "loma": "ZigZag's: all orders of a few prime factors, or the proven best of all orders, on unrollings found for it",
         "template": "a fixed dataflow (kcp_ws, rs, ...) with the best places for its tiles",
     },
 )

@@ -25,10 +25,20 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What a pooling operator slides over its input, slowest axis first; `pads` holds the positions before the input."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VectorOp:
     """One node without multiply-accumulates: pooling, activation, add, softmax, normalisation, reshape.
 
-    `elements` is the number of output elements (0 when the operator moves no data, as a reshape).
+    elements   of the output (0 when the operator moves no data, as a reshape)
+    shape      of the output, () where it is not known;  window: of pooling
     """
 
     name: str
@@ -36,6 +46,8 @@ class VectorOp:
     elements: int
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

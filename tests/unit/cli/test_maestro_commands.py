@@ -130,3 +130,19 @@ def test_a_template_is_an_option_of_map(run: Callable[..., Any], files: tuple[Pa
     assert (done.code, [r["status"] for r in done.json["layers"]]) == (0, ["feasible", "feasible"])
     wrong = run("map", files[0], "--arch", "nvdla-like", "--template", "kcp_ws", "--no-cache")
     assert (wrong.code, "mapper 'optimal' has no option 'template'" in wrong.err) == (2, True)
+
+
+def test_dataflows_side_by_side(run: Callable[..., Any], files: tuple[Path, Path], tmp_path: Path) -> None:
+    page, table = tmp_path / "page.html", tmp_path / "rows.csv"
+    model = tmp_path / "model.m"
+    model.write_text("Network m { Layer A { Type: CONV Dimensions { K: 8, C: 4, R: 3, S: 3, Y: 10, X: 10 } } }")
+    options = ("--arch", files[1], "--pes", 8, "--pes", 16, "--bandwidth", 8)
+    shown = run("dataflows", model, "--template", "rs", *options, "--out", page, "--table", table)
+    assert shown.code == 0
+    assert [(r["num_pes"], r["noc_elements_per_cycle"]) for r in csv.DictReader(StringIO(table.read_text()))] == [
+        ("8", "4"), ("8", "8"), ("16", "4"), ("16", "8"),
+    ]  # fmt: skip
+    assert page.read_text().count("<svg") == 5
+    own = run("dataflows", files[0], *options, "--json")
+    assert (own.code, {r["dataflow"] for r in own.json["rows"]}) == (1, {"own"})
+    assert run("dataflows", model, "--table", tmp_path / "rows.txt").code == 2

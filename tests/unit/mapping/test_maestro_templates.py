@@ -17,6 +17,7 @@ from tileloom.mapping.notation.maestro_templates import TEMPLATES, apply_templat
 from tileloom.mapping.notation.maestro_tree import AxisPlace, assign_axes, levels_of, loops_of
 from tileloom.mapping.tree import Loop
 from tileloom.workload.layers import conv2d, conv_transpose, depthwise, gemm
+from tileloom.workload.load import load_network
 from tileloom.workload.problem import Problem
 
 CONV = conv2d("conv-1", K=8, C=4, H=9, W=11, R=3, S=3, stride=2, pad=1)
@@ -179,3 +180,19 @@ def test_directives_of_a_templates_loops_mean_the_same_loops(template: str, prob
         current[loop.dim] = loop.tile
     again = loops_of(problem, named, replace(layer, dataflow=flow), axes)
     assert again.loops[: again.named] == nest.loops[: again.named]
+
+
+@pytest.mark.parametrize("num_pes", [3, 256])
+@pytest.mark.parametrize("network", ["alexnet", "resnet18", "mobilenetv2"])
+def test_templates_on_published_networks(network: str, num_pes: int) -> None:
+    """Filters of 1, 3, 5, 7 and 11, strides, depthwise and dense layers, and clusters larger than the chip."""
+    chip = MaestroHardware(num_pes=num_pes, noc_elements_per_cycle=64)
+    for template in TEMPLATES:
+        for distinct in load_network(network).problems:
+            named = layer_of(distinct.problem).layer
+            if named.operator not in (*TEMPLATES[template].operators, "DSCONV"):
+                continue
+            found = evaluate_layer(apply_template(template, named, num_pes), chip)
+            assert found.valid, (template, named)
+            # Whole tiles are counted, so the model's work is that of the layer or more.
+            assert found.record.top.macs >= distinct.problem.macs

@@ -18,11 +18,16 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessEnergy:
-    """Energy of one access of the queried width (or of one operation: then read_pj == write_pj)."""
+    """Energy of one access of the queried width (or of one operation: then read_pj == write_pj).
+
+    leakage_mw, area_mm2   of the whole memory, where the source knows them
+    """
 
     read_pj: float
     write_pj: float
     source: str
+    leakage_mw: float | None = None
+    area_mm2: float | None = None
 
 
 class EnergySource(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from math import exp, isclose, log
 from pathlib import Path
@@ -25,13 +26,15 @@ Quality = Literal["published", "measured", "simulated", "derived", "web", "assum
 
 
 class MemoryRow(Schema):
-    """pJ for one access of width_bits to a memory of that capacity."""
+    """pJ for one access of width_bits to a memory of that capacity; leakage and area of the whole memory."""
 
     capacity_bits: Positive
     width_bits: Positive
     technology_nm: Positive
     read_pj: Positive
     write_pj: Positive
+    leakage_mw: Positive | None = None
+    area_mm2: Positive | None = None
     quality: Quality
     source: str
 
@@ -124,8 +127,19 @@ class EnergyTable:
 
         used = list(dict.fromkeys(r.source for pair in ends for r in pair))
         note = "" if len(used) == 1 and len(ends) == 1 and len(ends[0]) == 1 else "interpolated: "
+        rows_used = [r for pair in ends for r in pair]
+
+        def optional(field: Callable[[MemoryRow], float | None]) -> float | None:
+            if any(field(r) is None for r in rows_used):
+                return None
+            return value(lambda r: field(r) or 0.0)
+
         return AccessEnergy(
-            read_pj=value(lambda r: r.read_pj), write_pj=value(lambda r: r.write_pj), source=note + "; ".join(used)
+            read_pj=value(lambda r: r.read_pj),
+            write_pj=value(lambda r: r.write_pj),
+            source=note + "; ".join(used),
+            leakage_mw=optional(lambda r: r.leakage_mw),
+            area_mm2=optional(lambda r: r.area_mm2),
         )
 
     def _neighbours(self, known: Sequence[float], wanted: float, what: str, unit: str) -> list[float]:
@@ -149,7 +163,17 @@ def load_energy_table(name_or_path: str | Path) -> EnergyTable:
     known = _tables()
     if name not in known and Path(name).suffix not in (".yaml", ".yml"):
         raise InputError(f"no energy table '{name}'{did_you_mean(name, known)}; there are {', '.join(sorted(known))}")
-    schema = validate(TableSchema, load_yaml(known.get(name, name)))
+    return _package_table(name) if name in known else _read_table(name)
+
+
+@lru_cache(maxsize=64)
+def _package_table(name: str) -> EnergyTable:
+    """Tables of the package do not change while it runs."""
+    return _read_table(_tables()[name])
+
+
+def _read_table(path: str | Path) -> EnergyTable:
+    schema = validate(TableSchema, load_yaml(path))
     return EnergyTable(schema.name, schema.description, schema.source, schema.memories, schema.items)
 
 

@@ -14,7 +14,8 @@ def command(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="Whose rows: accelforge, codesign, dmazerunner, maestro, neurospector, union."
+            metavar="MODEL",
+            help="Whose rows: accelforge, codesign, defines, dmazerunner, fused, maestro, neurospector, union, zigzag.",
         ),
     ],
     reference: Annotated[Path, typer.Option("--reference", metavar="DIR", help="Directory of reference rows.")],

@@ -14,16 +14,22 @@ def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run directory.")],
     json: o.Json = False,
 ) -> None:
-    """Write the page of a run directory again.
+    """Write the page of a run or sweep directory again.
 
-    DIR/report.html is made from DIR/report.json.
+    DIR/report.html is made from DIR/report.json, or from the parts of a sweep.
     """
     from tileloom.cli.show import emit_json
-    from tileloom.explore.run import require_run
-    from tileloom.report.html import write_report
 
-    require_run(folder)
-    page = write_report(folder, folder)
+    if (folder / "sweep.json").is_file():
+        from tileloom.report.sweep_page import write_sweep_report
+
+        page = write_sweep_report(folder)
+    else:
+        from tileloom.explore.run import require_run
+        from tileloom.report.html import write_report
+
+        require_run(folder)
+        page = write_report(folder, folder)
     if json:
         emit_json({"report": str(page)})
     else:

@@ -8,7 +8,7 @@ schedules of at most L levels with at most M directives, D = 11 table entries (9
     tables[S, L, 4, D]         full, new, edge, edge_new
     units[S, L, 2]             sub-units, edge sub-units (the outermost level's depend on the PEs)
     extents[S, D]              of the whole layer; outer_extent[S] along the outermost level's first spatial map
-    order[S, 3, 5]             dimensions of input, filter, output, -1 where there are fewer; masks[S, 3] as bits
+    order[S, 3, 6]             dimensions of input, filter, output, -1 where there are fewer; masks[S, 3] as bits
     slide[S]                   1 for convolutions
 
 Hardware h: num_pes, lanes, NoC elements per cycle, NoC latency, off-chip elements per cycle, innermost_noc_only.
@@ -44,7 +44,19 @@ from tileloom.cost.kernels.maestro_levels import (
     lay_out,
     plan_levels,
 )
-from tileloom.cost.kernels.maestro_states import FULL, OFFSET, SIZE, SPATIAL, R, S, X, div, edge_units, inner_kernel
+from tileloom.cost.kernels.maestro_states import (
+    FULL,
+    OFFSET,
+    SIZE,
+    SPATIAL,
+    TENSOR_DIMS,
+    R,
+    S,
+    X,
+    div,
+    edge_units,
+    inner_kernel,
+)
 
 OK, NO_WORK, NOTHING_NEW, FEW_PES, TOO_MANY = 0, 1, 2, 3, 4
 INTS, FLOATS = 34, 3
@@ -91,7 +103,7 @@ def _runtime(rows, inner, lanes, bandwidth, latency, within):
 @inner_kernel
 def _product(table, order):
     volume = 1
-    for k in range(5):
+    for k in range(TENSOR_DIMS):
         if order[k] < 0:
             break
         volume *= table[order[k]]
@@ -131,7 +143,7 @@ def _traffic(rows, full, head, extents, order, slide, out, real):
     out[12] = _product(extents, order[2])
     if slide:
         out[12] = 1
-        for k in range(5):
+        for k in range(TENSOR_DIMS):
             v = order[2, k]
             if v >= 0:
                 out[12] *= extents[v] + (1 - extents[S if v == X else R] if v >= X else 0)

@@ -19,7 +19,16 @@ from tileloom.cost.kernels.maestro_cases import (
     TAIL_UNITS,
     enumerate_cases,
 )
-from tileloom.cost.kernels.maestro_states import DIM, EDGE, FULL, INSIDE, SPATIAL, inner_kernel, prepare_level
+from tileloom.cost.kernels.maestro_states import (
+    DIM,
+    EDGE,
+    FULL,
+    INSIDE,
+    SPATIAL,
+    TENSOR_DIMS,
+    inner_kernel,
+    prepare_level,
+)
 
 START, STOP, IS_BAD, HEAD = 0, 1, 2, 3
 FREE, ALWAYS = 0, 1
@@ -82,7 +91,7 @@ def plan_levels(levels, maps, count, tables, units, extents, order, masks, slide
             for t in range(3):
                 places[d, t] |= ((masks[t] >> maps[d, i, DIM]) & 1) << i
         for t in range(3):
-            for k in range(5):
+            for k in range(TENSOR_DIMS):
                 for one in range(spatial[d]):
                     if order[t, k] == maps[d, spread[d, one, 0], DIM]:
                         later[d, t] = one

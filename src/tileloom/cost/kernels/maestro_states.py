@@ -16,6 +16,8 @@ inner_kernel = njit(**_OPTIONS)
 """Decorator of the kernels that allocate nothing: without reference counts on views of arrays they are four times faster."""
 
 EXACT = 2**50
+TENSOR_DIMS = 6
+"""Dimensions of a tensor at most: N G K C Y X of a grouped output."""
 R, S, X = 5, 6, 7
 FULL, NEW, EDGE, EDGE_NEW = 0, 1, 2, 3
 DIM, SIZE, OFFSET, SPATIAL = 0, 1, 2, 3

@@ -42,6 +42,7 @@ def as_plain(result: CodesignResult) -> dict[str, Any]:
         "accuracy_source": result.accuracy_source,
         "energy_rule": file.energy,
         "proxies": [costs.labels[p] for p in result.proxies],
+        "best_proxies": [{"family": f, "label": p, "least_correlation": c} for f, p, c in result.best_proxies],
         "proxy_set": len(result.kept),
         "choices": [_choice(result, c) for c in result.choices],
         "warnings": list(result.warnings),

@@ -31,6 +31,7 @@ from tileloom.explore.codesign.transfer import grid as limit_grid
 from tileloom.explore.sources import load_architecture
 
 Progress = Callable[[str, int, int], None]
+Accuracy = Callable[[int], float]
 STEPS = ("layers", "costs", "correlations", "modes", "transfer")
 
 
@@ -66,19 +67,33 @@ class CodesignResult:
         return Game(self.costs, self.accuracy, self.study.file.objective)
 
     @property
+    def best_proxies(self) -> tuple[tuple[str, str, float], ...]:
+        """(family, label, least correlation) of the best proxy of each family: the larger worst case inside it."""
+        return tuple(_best_proxy(self, kind) for kind in dict.fromkeys(self.costs.families))
+
+    @property
     def best(self) -> Choice:
         """The strongest answer asked for: certified or coupled where there is one."""
         order = ("coupled", "semi-certified", "semi", "decoupled-hw", "decoupled-arch")
         return min(self.choices, key=lambda c: order.index(c.mode))
 
 
-def run_study(study: Study, *, workers: int = 1, progress: Progress | None = None) -> CodesignResult:
-    """Raises InputError where the study asks for what there is not; limits that nothing keeps are a result."""
+def run_study(
+    study: Study, *, accuracy: Accuracy | None = None, workers: int = 1, progress: Progress | None = None
+) -> CodesignResult:
+    """The study's answer; limits that nothing keeps are a result.
+
+    accuracy  a function from a network's number in its space to its accuracy, instead of what the file says
+    Raises InputError where the study asks for what there is not.
+    """
     clock = _Clock(progress)
     space = study.space()
     numbers = study.numbers(space)
     networks = collect(space.name, numbers, [space.label(n) for n in numbers], [space.layers(n) for n in numbers])
-    accuracy, source = study.accuracies(space, numbers, networks.macs)
+    if accuracy is not None:
+        scores, source = _called(accuracy, numbers), f"the function {getattr(accuracy, '__name__', 'given')}"
+    else:
+        scores, source = study.accuracies(space, numbers, networks.macs)
     clock.done("layers")
     layer_costs = _layer_costs(study, networks, workers, progress)
     if not layer_costs.labels:
@@ -93,16 +108,24 @@ def run_study(study: Study, *, workers: int = 1, progress: Progress | None = Non
     )
     proxies = _proxies(study, costs, latency)
     clock.done("correlations")
-    game = Game(costs, accuracy, study.file.objective)
+    game = Game(costs, scores, study.file.objective)
     kept = _kept(study, game, proxies)
     choices = tuple(_choose(study, mode, game, proxies, kept, networks) for mode in study.modes)
     clock.done("modes")
     transfers = _transfers(study, game, proxies) if study.file.transfer is not False else ()
     clock.done("transfer")
     return CodesignResult(
-        study, networks, layer_costs, costs, accuracy, source, latency, energy, summaries, proxies, kept, choices,
+        study, networks, layer_costs, costs, scores, source, latency, energy, summaries, proxies, kept, choices,
         transfers, _warnings(costs, latency, energy, proxies), tuple(clock.spent),
     )  # fmt: skip
+
+
+def _called(accuracy: Accuracy, numbers: Sequence[int]) -> Floats:
+    values = np.array([accuracy(n) for n in numbers], np.float64)
+    wrong = [n for n, v in zip(numbers, values) if not np.isfinite(v)]
+    if wrong:
+        raise InputError(f"the accuracy function gives no finite number for networks {wrong[:5]}")
+    return values
 
 
 class _Clock:
@@ -144,6 +167,15 @@ def _proxies(study: Study, costs: NetworkCosts, latency: Floats) -> tuple[int, .
         return (medoid(latency, range(len(costs.labels))),)
     kinds = dict.fromkeys(costs.families)
     return tuple(medoid(latency, [i for i, f in enumerate(costs.families) if f == kind]) for kind in kinds)
+
+
+def _best_proxy(result: CodesignResult, family: str) -> tuple[str, str, float]:
+    """Latency and energy must both carry over, so the worse of the two counts."""
+    inside = [i for i, f in enumerate(result.costs.families) if f == family]
+    worse = np.fmin(result.latency_srcc, result.energy_srcc)[np.ix_(inside, inside)]
+    least = np.nan_to_num(worse, nan=1.0).min(axis=1)
+    place = int(np.argmax(least))
+    return family, result.costs.labels[inside[place]], float(least[place])
 
 
 def _kept(study: Study, game: Game, proxies: Sequence[int]) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from tileloom.core.errors import InputError
+
 OPERATORS = ("CONV", "DSCONV", "NGCONV", "GEMM", "TRCONV")
 SLIDING = {"Y": "R", "X": "S"}
 """Dimension of the input -> the filter dimension that slides along it."""
@@ -28,6 +30,10 @@ class Map:
     offset: int
     dim: str
 
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.offset < 1:
+            raise InputError(f"{self}: size and offset must be at least 1")
+
     @property
     def spatial(self) -> bool:
         return self.kind == "spatial"
@@ -42,6 +48,10 @@ class Cluster:
 
     size: int
     scope: Literal["L", "P"] = "P"
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise InputError(f"{self}: a cluster has at least 1 unit")
 
     def __str__(self) -> str:
         return f"Cluster({self.size},{self.scope})"
@@ -69,6 +79,13 @@ class DirectiveLayer:
     dataflow: tuple[Directive, ...] | None = None
     label: str = ""
     line: int = 0
+
+    def __post_init__(self) -> None:
+        wrong = [f"{where(self)}: {d} is {n}; expected at least 1" for d, n in (*self.extents, *self.strides) if n < 1]
+        if self.operator not in OPERATORS:
+            wrong.append(f"{where(self)}: no operator '{self.operator}'; there are {', '.join(OPERATORS)}")
+        if wrong:
+            raise InputError(wrong)
 
     @cached_property
     def sizes(self) -> dict[str, int]:

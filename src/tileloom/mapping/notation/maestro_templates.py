@@ -2,7 +2,7 @@
 
 A template is a text in the directive language whose sizes may be symbolic (`Sz(R)`). Where the original's template
 breaks it is mended: ykp_os steps by the filter's size instead of 7, maeri's apostrophes are plain ones, clusters shrink
-to the PEs there are, and a batch or group dimension runs outermost.
+to the PEs there are, tiles of columns to those there are, and a batch or group dimension runs outermost.
 """
 
 from __future__ import annotations
@@ -119,9 +119,14 @@ def apply_template(name: str, layer: DirectiveLayer, num_pes: int) -> DirectiveL
             f"use one of {', '.join(fitting)}"
         )
     outer = "".join(f"TemporalMap(1,1) {d}; " for d in ("N", "G") if d in layer.sizes and layer.operator != "GEMM")
-    # Sz of the columns plus a halo is the one size that the language has no word for.
-    text = template.text.replace("8+Sz(S)-1", str(7 + layer.sizes.get("S", 1)))
-    return replace(layer, dataflow=_fitted(parse_dataflow(outer + text, layer), num_pes))
+    return replace(layer, dataflow=_fitted(parse_dataflow(outer + _columns(template.text, layer), layer), num_pes))
+
+
+def _columns(text: str, layer: DirectiveLayer) -> str:
+    """The text with yxp_os's 8 columns and their halo as numbers, which the language has no word for; fewer where X has fewer."""
+    filter_size = layer.sizes.get("S", 1)
+    columns = max(min(8, layer.sizes.get("X", 1) - filter_size + 1), 1)
+    return text.replace("8+Sz(S)-1,8", f"{columns + filter_size - 1},{columns}")
 
 
 def as_convolution(layer: DirectiveLayer) -> DirectiveLayer:

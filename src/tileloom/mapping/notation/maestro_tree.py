@@ -142,7 +142,12 @@ class _Work:
         if m.dim not in dims:
             return None, 0
         if m.size != m.offset and m.size < self.current[dims[m.dim]] and m.dim not in _FILTERS:
-            self.losses.append(f"{m}: tiles that overlap are computed once")
+            what = (
+                "tiles that overlap are computed once"
+                if m.size > m.offset
+                else "indices between its tiles are computed too"
+            )
+            self.losses.append(f"{m}: {what}")
         return dims[m.dim], m.size
 
     def _row_tile(self, m: Map, maps: Sequence[Map], joint: set[str], dim: str) -> tuple[str | None, int]:

@@ -11,7 +11,14 @@ from typing import Any, Literal
 
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.workload.frontends.onnx_model import Graph, open_graph
-from tileloom.workload.frontends.onnx_operators import CONTROL_FLOW, CONVERTERS, MOVES_NOTHING, RECURRENT, VECTOR
+from tileloom.workload.frontends.onnx_operators import (
+    CONTROL_FLOW,
+    CONVERTERS,
+    MOVES_NOTHING,
+    RECURRENT,
+    VECTOR,
+    pooling_window,
+)
 from tileloom.workload.layers import DEFAULT_BITS
 from tileloom.workload.network import Layer, Network, Skipped, VectorOp
 from tileloom.workload.problem import Problem
@@ -55,7 +62,15 @@ def _read(path: Path, bind: Mapping[str, int], bits: Bits) -> Network:
             layers.append(Layer(name=name, problem=entry, operator=operator, inputs=activations, outputs=outputs))
         else:
             vector_ops.append(
-                VectorOp(name=name, operator=operator, elements=entry, inputs=activations, outputs=outputs)
+                VectorOp(
+                    name=name,
+                    operator=operator,
+                    elements=entry,
+                    inputs=activations,
+                    outputs=outputs,
+                    shape=graph.known_shape(outputs[0]) if outputs else (),
+                    window=pooling_window(graph, node),
+                )
             )
     return Network(
         name=path.stem,

@@ -50,6 +50,12 @@ class Graph:
             )
         return tuple(d for d in found if d is not None)
 
+    def known_shape(self, tensor: str) -> tuple[int, ...]:
+        """The tensor's dims, () when one is unknown."""
+        found = self.shapes.get(tensor) or ()
+        known = tuple(d for d in found if d is not None)
+        return known if len(known) == len(found) else ()
+
     def elements(self, tensor: str) -> int:
         return prod(self.shape(tensor))
 

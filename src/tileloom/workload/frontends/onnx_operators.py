@@ -13,6 +13,7 @@ from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.workload.frontends.broadcast import einsum_of_shapes, matmul_of_shapes
 from tileloom.workload.frontends.onnx_model import Graph
 from tileloom.workload.layers import DEFAULT_BITS, KERNEL_DIMS, OUTPUT_DIMS, conv_transpose, convolution, matmul
+from tileloom.workload.network import Window
 from tileloom.workload.problem import Problem, Role, Tensor
 
 FIT = "export the model again so that channels, weights and group agree"
@@ -50,7 +51,7 @@ VECTOR = _set(
 """Work without multiply-accumulates that we map: counted by its output elements."""
 
 ATTRIBUTES: dict[str, type] = {
-    **dict.fromkeys(("strides", "dilations", "pads", "output_padding", "output_shape"), list),
+    **dict.fromkeys(("strides", "dilations", "pads", "output_padding", "output_shape", "kernel_shape"), list),
     **dict.fromkeys(("group", "transA", "transB"), int),
     **dict.fromkeys(("auto_pad", "equation"), str),
 }
@@ -143,6 +144,24 @@ def _attributes(node: Any) -> dict[str, Any]:
             raise InputError(f"attribute '{attribute.name}' is {str(value)[:60]!r}; expected {expected.__name__}")
         found[attribute.name] = value
     return found
+
+
+def pooling_window(graph: Graph, node: Any) -> Window | None:
+    """What a pooling node slides over its input; None for other operators and where the file does not say."""
+    shape = graph.known_shape(node.input[0]) if node.input else ()
+    if node.op_type in ("GlobalAveragePool", "GlobalMaxPool") and len(shape) > 2:
+        rank = len(shape) - 2
+        return Window(kernel=shape[2:], strides=(1,) * rank, pads=(0,) * rank)
+    if node.op_type not in ("AveragePool", "MaxPool") or not shape:
+        return None
+    a = _attributes(node)
+    kernel = a.get("kernel_shape", [])
+    rank = len(shape) - 2
+    strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
+    if len(kernel) != rank or len(strides) != rank or max(dilations, default=1) > 1:
+        return None
+    pads = _padding(a, shape[2:], tuple(kernel), strides, dilations)
+    return Window(kernel=tuple(kernel), strides=tuple(strides), pads=tuple(pads[:rank]))
 
 
 def _spatial_rank(x: tuple[int, ...], w: tuple[int, ...], node: Any) -> int:

@@ -23,6 +23,7 @@ from tileloom.architecture.notation.maestro import MaestroHardware
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.cost.kernels import maestro as kernel
 from tileloom.cost.kernels.maestro_room import FIRST_ROWS, MAX_ROWS, room, rows
+from tileloom.cost.kernels.maestro_states import TENSOR_DIMS
 from tileloom.cost.models.maestro.layer import Coupling, complete, coupling_of
 from tileloom.cost.models.maestro.levels import Level, split
 from tileloom.mapping.notation.maestro import Cluster, DirectiveLayer, where
@@ -87,7 +88,17 @@ def pack(layers: Sequence[DirectiveLayer]) -> Packed:
     depth = max((len(levels) for _, levels, _, _ in prepared), default=1)
     most = max((len(level.maps) for _, levels, _, _ in prepared for level in levels), default=1)
     n = len(layers)
-    shapes = ((n,), (n,), (n, depth, most, 4), (n, depth), (n, depth, 4, 11), (n, depth, 2), (n, 11), (n,), (n, 3, 5))
+    shapes = (
+        (n,),
+        (n,),
+        (n, depth, most, 4),
+        (n, depth),
+        (n, depth, 4, 11),
+        (n, depth, 2),
+        (n, 11),
+        (n,),
+        (n, 3, TENSOR_DIMS),
+    )
     arrays = tuple(np.zeros(shape, np.int64) for shape in (*shapes, (n, 3), (n,)))
     for s, (coupling, levels, extents, product) in enumerate(prepared):
         _fill(arrays, s, coupling, levels, extents, product)
@@ -126,7 +137,7 @@ def _fill(
         whole[s, _NUMBER[dim]] = extent
     for t, dims in enumerate((coupling.input, coupling.filter, coupling.output)):
         numbers = [_NUMBER[d] for d in dims]
-        order[s, t] = [*numbers, *[-1] * (5 - len(numbers))]
+        order[s, t] = [*numbers, *[-1] * (TENSOR_DIMS - len(numbers))]
         masks[s, t] = sum(1 << k for k in numbers)
     for depth, level in enumerate(levels):
         count[s, depth] = len(level.maps)

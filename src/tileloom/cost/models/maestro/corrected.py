@@ -7,6 +7,7 @@ the tree is counted exactly (cost/counts.py). docs/maestro.md lists what differs
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory, Node, Port
 from tileloom.architecture.notation.maestro import UNLIMITED, MaestroHardware
@@ -15,7 +16,7 @@ from tileloom.cost.base import Cost
 from tileloom.cost.models.maestro.model import MaestroModel, with_wait
 from tileloom.cost.models.maestro.technology import RELEASED, Technology
 from tileloom.mapping.legality import check_mapping
-from tileloom.mapping.notation.maestro import DirectiveLayer, where
+from tileloom.mapping.notation.maestro import SLIDING, DirectiveLayer, Map, where
 from tileloom.mapping.notation.maestro_meaning import problem_of
 from tileloom.mapping.notation.maestro_problem import layer_of
 from tileloom.mapping.notation.maestro_refusal import RefusedError
@@ -45,12 +46,13 @@ def evaluate_corrected(
     """
     problem = problem_of(layer)
     levels = levels_of(layer)
-    product = 1
-    for _, size in levels[1:]:
-        product *= size
-    if layer.dataflow is None or product > hardware.num_pes:
+    product = prod(size for _, size in levels[1:])
+    _require_directives(layer)
+    if product > hardware.num_pes:
         raise RefusedError(
-            "enough PEs", f"{where(layer)}: {product} PEs in clusters, {hardware.num_pes} there are", "undefined"
+            "enough PEs",
+            f"{where(layer)}: clusters of {product} PEs in all do not fit {hardware.num_pes} PEs",
+            "division by zero",
         )
     units = (hardware.num_pes // product, *(size for _, size in levels[1:]))
     places = [(AxisPlace(f"level{j}", "U", size),) for j, size in enumerate(units)]
@@ -65,6 +67,19 @@ def evaluate_corrected(
     return Corrected(
         problem, architecture, mapping, with_wait(cost, "network latency", latency * len(units)), nest.losses
     )
+
+
+def _require_directives(layer: DirectiveLayer) -> None:
+    if layer.dataflow is None:
+        raise RefusedError("no dataflow", f"{where(layer)} has no Dataflow", "exit 255")
+    known = {*layer.sizes, *(d + "'" for d in SLIDING), *(d.removesuffix("'") for d in layer.sizes)}
+    strange = [d for d in layer.dataflow if isinstance(d, Map) and d.dim not in known]
+    if strange:
+        raise RefusedError(
+            "known dimension",
+            f"{where(layer)}: {strange[0]} maps a dimension that the layer does not have; it has {', '.join(layer.sizes)}",
+            "exit 255",
+        )
 
 
 def architecture_of(

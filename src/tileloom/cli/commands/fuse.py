@@ -1,0 +1,199 @@
+"""`tileloom fuse`: a network run depth first, several layers tile by tile, over modes, tile sizes and cuts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from tileloom.cli import options as o
+
+if TYPE_CHECKING:
+    from tileloom.explore.depth_first.run import StudyResult
+    from tileloom.explore.depth_first.study import Study
+
+SHOWN = 12
+"""Points that the table on the screen holds; all are in the files."""
+
+
+def command(
+    network: Annotated[
+        str, typer.Argument(metavar="NETWORK", help="Study file (YAML), ONNX, YAML or ZigZag network, or library name.")
+    ],
+    arch: Annotated[
+        str | None, typer.Option("--arch", metavar="ARCH", help="Chip: library name or file (not with a study file).")
+    ] = None,
+    mode: Annotated[
+        str, typer.Option(help="1 recompute, 2 keep columns, 3 keep columns and rows; 13, or all.")
+    ] = "all",
+    tile_x: Annotated[str | None, typer.Option("--tile-x", metavar="N,N..", help="Tile widths to try.")] = None,
+    tile_y: Annotated[str | None, typer.Option("--tile-y", metavar="N,N..", help="Tile heights to try.")] = None,
+    cuts: Annotated[
+        str, typer.Option(help="auto, single, none, all (search the fuse depth), or layers to cut after: 3,7.")
+    ] = "auto",
+    objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "energy",
+    lpf_limit: Annotated[str, typer.Option(help="Loop factors that the mapper orders, or optimal.")] = "6",
+    faithful: Annotated[bool, typer.Option("--faithful", help="DeFiNES's numbers with its quirks.")] = False,
+    max_layers: Annotated[int | None, typer.Option(min=1, help="Most layers of a stack with --cuts all.")] = None,
+    optimal: Annotated[
+        bool, typer.Option("--optimal", help="The fused optimum over mappings of our own, not depth-first tiles.")
+    ] = False,
+    gap: Annotated[
+        float, typer.Option(min=0, max=0.99, help="With --optimal: stop at this proven relative gap.")
+    ] = 0.0,
+    max_fused_loops: Annotated[
+        str, typer.Option("--max-fused-loops", help="With --optimal: loops that layers may share, a number or inf.")
+    ] = "1",
+    bind: o.Bind = None,
+    out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    json: o.Json = False,
+) -> None:
+    """Run a network depth first: energy and latency over tile sizes, overlap-storing modes and cuts.
+
+    Exit code 1 when a point cannot run; the others are still reported.
+    """
+    from tileloom.cli.show import emit_json, note, progress_bar
+    from tileloom.explore.depth_first.files import run_record, write_files
+    from tileloom.explore.depth_first.record import row_of
+    from tileloom.explore.depth_first.run import run_study
+    from tileloom.explore.depth_first.study import is_study, read_study
+    from tileloom.report.depth_first.page import write_page
+
+    if optimal:
+        loops = _loops(max_fused_loops)
+        _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json, gap, loops)
+    if is_study(network):
+        study = read_study(network)
+    else:
+        study = _study(network, arch, mode, tile_x, tile_y, cuts, objective, lpf_limit, faithful, max_layers)
+    answers = None if out is None else out / "answers"
+    with progress_bar("Depth first", progress) as callback:
+        result = run_study(study, workers=workers, answers=answers, bind=o.sizes("--bind", bind), progress=callback)
+    if out is not None:
+        write_files(result, out)
+        note(f"report: {write_page(out)}")
+    if json:
+        emit_json(run_record(result) | {"results": [row_of(p) for p in result.grid.outcomes]})
+    else:
+        _print(result)
+    raise typer.Exit(1 if result.failed else 0)
+
+
+def _optimal(
+    network: str,
+    arch: str | None,
+    objective: str,
+    bind: dict[str, int],
+    out: Path | None,
+    progress: bool,
+    json: bool,
+    gap: float,
+    max_fused_loops: int | None,
+) -> NoReturn:
+    from tileloom.cli.show import emit_json, note, progress_bar
+    from tileloom.core.errors import InputError
+    from tileloom.explore.fusers import FUSERS, FuseCall
+
+    fuser = FUSERS.get("optimal")
+    if arch is None:
+        raise InputError("--arch is missing: which chip?")
+    with progress_bar("Fusing", progress) as callback:
+        answer = fuser(FuseCall(network, arch, objective, bind, out, callback, gap, max_fused_loops))
+    if out is not None and (out / "run.json").is_file():
+        from tileloom.report.fused import write_fused_page
+
+        note(f"report: {write_fused_page(out)}")
+    if json:
+        emit_json(answer.as_plain())
+    else:
+        typer.echo(str(answer))
+    raise typer.Exit(1 if answer.failed else 0)
+
+
+def _loops(text: str) -> int | None:
+    from tileloom.core.errors import InputError
+
+    if text == "inf":
+        return None
+    if not text.isdecimal():
+        raise InputError(f"--max-fused-loops {text}: expected a whole number, or inf")
+    return int(text)
+
+
+def _study(
+    network: str,
+    arch: str | None,
+    mode: str,
+    tile_x: str | None,
+    tile_y: str | None,
+    cuts: str,
+    objective: str,
+    lpf_limit: str,
+    faithful: bool,
+    max_layers: int | None,
+) -> Study:
+    from tileloom.core.errors import InputError
+    from tileloom.explore.depth_first.study import Study, read_cuts, read_list, read_modes
+
+    faults = []
+    if arch is None:
+        faults.append("--arch is missing: which chip?")
+    if objective not in ("energy", "latency", "edp"):
+        faults.append(f"--objective is '{objective}'; expected energy, latency or edp")
+    if lpf_limit != "optimal" and not (lpf_limit.isdecimal() and 1 <= int(lpf_limit) <= 10):
+        faults.append(f"--lpf-limit is '{lpf_limit}'; expected 1 to 10, or optimal")
+    if faults:
+        raise InputError(faults)
+    return Study(
+        network=network,
+        architecture=str(arch),
+        modes=read_modes(mode),
+        tile_xs=read_list("--tile-x", tile_x),
+        tile_ys=read_list("--tile-y", tile_y),
+        cuts=read_cuts(cuts),
+        objective=objective,  # type: ignore[arg-type]
+        rules="faithful" if faithful else "corrected",
+        lpf_limit=None if lpf_limit == "optimal" else int(lpf_limit),
+        max_layers=max_layers,
+    )
+
+
+def _print(result: StudyResult) -> None:
+    from tileloom.cli.show import make_table, note, print_table
+    from tileloom.explore.depth_first.record import row_of
+    from tileloom.fusion.depth_first import MODES
+    from tileloom.report.quantities import count, energy
+
+    for line in result.sources.notes:
+        note(f"left out: {line}")
+    key = {"energy": "energy_pj", "latency": "cycles", "edp": "edp_pj_cycles"}[result.study.objective]
+    rows = sorted((row_of(p) for p in result.grid.outcomes), key=lambda r: (r[key] is None, r[key] or 0))
+    heads = [("Mode", False), ("Tile", False), ("Energy", True), ("Cycles", True), ("MACs", True), ("Kinds", True)]
+    title = f"{result.setting.graph.name} on {result.setting.machine.name}, least {result.study.objective} first"
+    table = make_table(title, heads)
+    for row in rows[:SHOWN]:
+        tile = f"{row['tile_x']} x {row['tile_y']}"
+        if row["energy_pj"] is None:
+            table.add_row(MODES[row["mode"]], tile, "cannot run", "", "", "")
+        else:
+            numbers = (energy(row["energy_pj"]), f"{row['cycles']:,}", count(row["macs"]), str(row["tile_types"]))
+            table.add_row(MODES[row["mode"]], tile, *numbers)
+    print_table(table)
+    for base in result.baselines:
+        found = base.outcome.result
+        text = f"{energy(found.totals.energy_pj)}, {found.totals.cycles:,} cycles" if found else base.outcome.reason
+        typer.echo(f"{base.name}: {text}")
+    if result.best is not None:
+        plan = result.best
+        typer.echo(
+            f"best strategy per stack ({result.study.objective}): {energy(plan.energy_pj)}, {plan.cycles:,} cycles, "
+            f"{len(plan.choices)} stack{'s' if len(plan.choices) > 1 else ''}"
+        )
+        for c in plan.choices:
+            tile = " x ".join(str(min(a, b)) for a, b in zip(c.tile, c.stack.stack.extent))
+            typer.echo(f"  {c.stack.stack.label}: {MODES[c.mode]}, tile {tile}, {energy(c.energy_pj)}")
+    for reason in dict.fromkeys(p.reason for p in result.grid.outcomes if p.reason):
+        typer.echo(f"cannot run: {reason}", err=True)

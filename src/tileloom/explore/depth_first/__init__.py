@@ -1,0 +1,1 @@
+"""Studies of depth-first scheduling: study files, runs of grids and searches, and what they leave on disk."""

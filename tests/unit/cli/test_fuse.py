@@ -1,0 +1,88 @@
+"""`tileloom fuse`: table, JSON, files, exit codes and mistakes in the call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from depth_first_networks import defines_files
+from tileloom.cli.main import main
+from tileloom.explore.fusers import FUSERS, FuseCall
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    network, arch = defines_files(tmp_path_factory.mktemp("defines"), "mccnn@Meta_prototype", "Meta_prototype_DF")
+    return ["fuse", network, "--arch", arch, "--lpf-limit", "2", "--tile-x", "94", "--tile-y", "69"]
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    return int(stop.value.code or 0)
+
+
+def test_a_point_is_shown_with_baselines_and_files(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(*call, "--mode", "3", "--faithful", "--out", str(out)) == 0
+    shown = capsys.readouterr()
+    assert "fully cached" in shown.out and "layer by layer: " in shown.out
+    assert "best strategy per stack (energy)" in shown.out
+    assert {p.name for p in out.iterdir()} >= {"report.html", "results.csv", "results.parquet", "run.json", "answers"}
+
+
+def test_json_holds_every_point(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*call, "--mode", "12", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(r["mode"], r["status"]) for r in found["results"]] == [(1, "ok"), (2, "ok")]
+    assert found["search"]["proof"].startswith("exhaustive")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--mode", "7"], "--mode is '7'"),
+        (["--tile-x", "0"], "--tile-x: '0' is not a whole number"),
+        (["--objective", "speed"], "--objective is 'speed'"),
+        (["--lpf-limit", "0"], "--lpf-limit is '0'"),
+        (["--cuts", "9"], "no layer 9 to cut after"),
+        (["--cuts", "2,1"], "must stand in the order of the layers"),
+    ],
+)
+def test_mistakes_are_told_and_exit_with_2(
+    call: list[str], arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*call, *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_chip_and_a_network_must_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fuse", "resnet18") == 2
+    assert "--arch is missing" in capsys.readouterr().err
+    assert run("fuse", "no-such-network", "--arch", "eyeriss") == 2
+    assert "no-such-network" in capsys.readouterr().err
+
+
+def test_the_fused_optimum_comes_from_its_own_registry(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Answer:
+        failed = True
+
+        def as_plain(self) -> dict[str, int]:
+            return {"n": 1}
+
+        def __str__(self) -> str:
+            return "nothing fits"
+
+    calls: list[FuseCall] = []
+    monkeypatch.setitem(FUSERS.builtin, "optimal", lambda: lambda call: calls.append(call) or Answer())  # type: ignore[index]
+    assert run("fuse", "net", "--arch", "chip", "--optimal", "--objective", "edp") == 1
+    assert capsys.readouterr().out == "nothing fits\n"
+    assert (calls[0].network, calls[0].architecture, calls[0].objective) == ("net", "chip", "edp")
+    assert run("fuse", "net", "--arch", "chip", "--optimal", "--json") == 1
+    assert json.loads(capsys.readouterr().out) == {"n": 1}
