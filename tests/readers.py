@@ -190,7 +190,7 @@ def text_readers() -> list[Reader]:
     from tileloom.architecture.notation.dmazerunner import read_architecture
     from tileloom.architecture.notation.maestro import read_hardware
     from tileloom.architecture.notation.neurospector import read_accelerator
-    from tileloom.mapping.constraints import constraints_from_yaml
+    from tileloom.mapping.constraints_file import constraints_from_yaml
     from tileloom.mapping.notation.accelforge import read_mapping as read_tree
     from tileloom.mapping.notation.maestro_reader import read_mapping
     from tileloom.mapping.yaml import mapping_from_yaml
