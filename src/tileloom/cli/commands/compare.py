@@ -34,7 +34,9 @@ def command(
     found = differences(work, chip, tree, [(v.model, v.cost) for v in verdicts if v.cost is not None])
     if json:
         rows = [{"model": v.model, "refusal": v.refusal, "cost": v.cost and cost_record(v.cost)} for v in verdicts]
-        emit_json({"problem": work.name, "architecture": chip.name, "models": rows, "differences": list(map(asdict, found))})
+        emit_json(
+            {"problem": work.name, "architecture": chip.name, "models": rows, "differences": list(map(asdict, found))}
+        )
     else:
         print_verdicts(verdicts)
         print_differences(found)
