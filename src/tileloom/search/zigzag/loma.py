@@ -211,4 +211,5 @@ def too_small(layer: ZigzagLayer, machine: ZigzagMachine) -> str:
         f"{o.name} has {o.elements(layer.sizes) * o.bits} bits, its top memory '{tops[o.name].name}' {tops[o.name].size_bits}"
         for o in layer.operands
     ]
-    return f"layer '{layer.name}' fits on machine '{machine.name}' in no order of its loops: " + "; ".join(needs)
+    named = f"layer '{layer.name}'" if layer.name else "the layer"
+    return f"{named} fits on machine '{machine.name}' in no order of its loops: " + "; ".join(needs)
