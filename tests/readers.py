@@ -110,6 +110,30 @@ BANDWIDTH=64
 """
 
 
+UNION = """problem:
+  dimensions: [M, N, K]
+  instance: {M: 4, N: 4, K: 4}
+  data_spaces: [{name: A, projection: [M, [[K, 1]]]}, {name: B, projection: [K, N]}, {name: C, projection: [M, N], read_write: true}]
+architecture: [{cluster: C2, memory: DRAM, dimension: X, children: 4}, {cluster: C1, memory: L1, compute: MAC}]
+mapping:
+- {target_cluster: C2, temporal_order: MNK, temporal_tile_sizes: [4, 4, 2], spatial_tile_sizes: [1, 4, 2]}
+- {target_cluster: C1, temporal_order: [M, N, K], temporal_tile_sizes: [1, 1, 1], spatial_tile_sizes: [1, 1, 1]}
+"""
+DIRECTIVES = """mapping:
+- {target: DRAM, type: temporal, factors: "M=4 N=2,2", permutation: MNK}
+- {target: L1, type: temporal, factors: [N=2, K=4], permutation: KNM}
+- {target: DRAM, type: spatial, factors: M1, permutation: MNK, split: 1}
+- {target: L1, type: datatype, keep: [I], bypass: [W]}
+dimension_names: {Q: M}
+"""
+GENOME = "[['K', 2], ['K', 2], ['C', 2], ['Y', 4], ['X', 4], ['R', 1], ['S', 1]]\n"
+RULE = """- name: default
+  spatial_mapping: {D2: ["M, 2"]}
+  temporal_ordering: [[K, 4], [N, 4], [M, 2]]
+  memory_operand_links: {O: O, I: I1, W: I2}
+"""
+
+
 @dataclass(frozen=True)
 class Reader:
     """name  for test ids;  ending: of the file it is given;  seed: text that it takes;  read: called with the path."""
@@ -120,6 +144,45 @@ class Reader:
     read: Callable[[Path], object]
 
 
+METHOD = """execution_method:
+  tiling:
+    M: [1, 2, 1, 2]
+    N: [4, 1, 1, 1]
+    K: [1, 1, 4, 1]
+  dram_order: [M, N, K]
+  spm_order: [M, N, K]
+"""
+TABLE = """# dataflows of LOCAL_BUFFER and GLOBAL_BUFFER: WS OS
+[LAYER]
+layer_name=g
+[SCHEDULING_TABLE]
+LOCAL_BUFFER=1,2,1,1,4,1,1,1
+PE_ARRAY(X)=1,2,1,1,1,1,1,1
+PE_ARRAY=1,1,1,1,1,1,1,1
+GLOBAL_BUFFER=1,1,1,1,1,1,1,1
+DRAM=4,1,1,1,1,1,1,1
+"""
+
+
+def _notation(name: str) -> Callable[[Path], object]:
+    """The reader of a notation for a small matrix product on a small chip (for GAMMA: a convolution)."""
+    from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory, Port
+    from tileloom.mapping.notation.registry import NOTATIONS
+    from tileloom.workload.layers import conv2d, gemm
+
+    port = Port(energy_pj=1.0, width_bits=8)
+    memories = [Memory(name=n, capacity_bits=None, read=port, write=port) for n in ("DRAM", "L2", "L1")]
+    axes = (FanoutAxis(name="X", size=2), FanoutAxis(name="Y", size=1))
+    array = Fanout(name="PE", axes=axes)
+    chip = Architecture("c", (memories[0], memories[1], array, memories[2], Compute(name="MAC", energy_pj=1.0)))
+    problem = conv2d("g", K=4, C=4, P=4, Q=4, R=1, S=1) if name == "gamma" else gemm("g", M=4, N=4, K=4)
+    given = None if name in ("union", "maestro") else problem
+    notation = NOTATIONS.get(name)
+    assert notation.read is not None
+    read = notation.read
+    return lambda path: read(path, given, chip if name != "union" else None, None)
+
+
 def text_readers() -> list[Reader]:
     """One entry per reader of text; readers of the same syntax with different seeds are listed apart."""
     from tileloom.architecture.load import load_architecture
@@ -127,7 +190,7 @@ def text_readers() -> list[Reader]:
     from tileloom.architecture.notation.dmazerunner import read_architecture
     from tileloom.architecture.notation.maestro import read_hardware
     from tileloom.architecture.notation.neurospector import read_accelerator
-    from tileloom.mapping.constraints import constraints_from_yaml
+    from tileloom.mapping.constraints_file import constraints_from_yaml
     from tileloom.mapping.notation.accelforge import read_mapping as read_tree
     from tileloom.mapping.notation.maestro_reader import read_mapping
     from tileloom.mapping.yaml import mapping_from_yaml
@@ -157,6 +220,10 @@ def text_readers() -> list[Reader]:
         Reader("workload", ".yaml", WORKLOAD, read_workload),
         Reader("architecture", ".yaml", own_chip, load_architecture),
         Reader("mapping", ".yaml", MAPPING, mapping_from_yaml),
+        *(Reader(f"{n}-notation", f".{e}", t, _notation(n)) for n, e, t in
+          (("union", "yaml", UNION), ("timeloop", "yaml", DIRECTIVES), ("gamma", "txt", GENOME), ("zigzag", "yaml", RULE),
+           ("dmazerunner", "yaml", METHOD), ("neurospector", "cfg", TABLE), ("maestro", "m", model),
+           ("accelforge", "yaml", tree.replace("einsum: E", "einsum: g")))),
         Reader("constraints", ".yaml", "constraints:\n  workload:\n    n: {no_spatial: true}\n", constraints_from_yaml),
         Reader("accelforge-workload", ".yaml", (REFERENCE / "accelforge" / "workload" / "matmul.yaml").read_text(),
                lambda p: read_accelforge(p, {"M": 8, "N": 8, "K": 8})),

@@ -211,6 +211,7 @@ def _verdict(name: str, problem: Problem, architecture: Architecture, mapping: M
 
 
 def _evaluated(name: str, model: CostModel, problem: Problem, architecture: Architecture, mapping: MappingTree) -> Cost:
-    if reasons := refusals(problem, architecture, name, mapping):
+    reasons = [d for d in refusals(problem, architecture, name, mapping) if d.severity == "error"]
+    if reasons:
         raise UnsupportedError("\n".join(str(r) for r in reasons))
     return model.evaluate(problem, architecture, mapping)

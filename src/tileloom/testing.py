@@ -1,4 +1,4 @@
-"""Suites that every mapper and every cost model must pass, for authors of plug-ins to inherit. Needs pytest.
+"""Suites that every mapper, cost model, front end and executor must pass, for authors of plug-ins to inherit. Needs pytest.
 
     from tileloom.testing import MapperSuite
 
@@ -15,21 +15,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import isclose
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from tileloom.architecture.load import parse_architecture
 from tileloom.architecture.model import Architecture
-from tileloom.core.errors import UnsupportedError
+from tileloom.core.errors import TileloomError, UnsupportedError
 from tileloom.cost.base import Cost, CostModel, Profile
 from tileloom.cost.models.loopnest import LoopnestModel
+from tileloom.explore.executors.base import Executor
+from tileloom.explore.formats import Format, Request
 from tileloom.mapping.legality import check_mapping, is_legal
 from tileloom.mapping.space import MapSpace
 from tileloom.mapping.tree import Compute, MappingTree, Seq
 from tileloom.search.mappers.random import RandomMapper
 from tileloom.search.objective import OBJECTIVES, Mapper, SearchResult
 from tileloom.workload.frontends.einsum import parse_einsum
+from tileloom.workload.network import Network
 from tileloom.workload.problem import Problem
 
 TOLERANCE = 1e-9
@@ -223,6 +227,94 @@ class CostModelSuite:
             case, tree = small_cases()[0], MappingTree((Seq(((Compute("MAC"),),)),))
             with pytest.raises(UnsupportedError, match=model.name):
                 model.evaluate(case.problem, case.architecture, tree)
+
+
+class FrontEndSuite:
+    """What a file format's answers must keep. Override `front_end` and `sample`, the bytes of a small valid file."""
+
+    @pytest.fixture
+    def front_end(self) -> Format:
+        raise NotImplementedError("a suite needs a fixture 'front_end' that returns the format")
+
+    @pytest.fixture
+    def sample(self) -> bytes:
+        raise NotImplementedError("a suite needs a fixture 'sample' that returns the bytes of a small file")
+
+    @pytest.fixture
+    def network(self, front_end: Format, sample: bytes, tmp_path: Path) -> Network:
+        return front_end.read(Request(_written(front_end, sample, tmp_path)))
+
+    def test_it_knows_its_own(self, front_end: Format, sample: bytes) -> None:
+        assert front_end.endings and all(e.startswith(".") for e in front_end.endings)
+        assert front_end.accepts(sample)
+
+    def test_every_layer_is_a_problem(self, network: Network) -> None:
+        assert network.layers, "nothing was read"
+        names = [layer.name for layer in network.layers]
+        assert len(set(names)) == len(names)
+        assert all(layer.problem.macs >= 1 for layer in network.layers if layer.problem is not None)
+
+    def test_equal_files_give_equal_networks(
+        self, front_end: Format, sample: bytes, network: Network, tmp_path: Path
+    ) -> None:
+        assert front_end.read(Request(_written(front_end, sample, tmp_path))).layers == network.layers
+
+    def test_broken_files_end_in_a_typed_error(self, front_end: Format, sample: bytes, tmp_path: Path) -> None:
+        """Cut anywhere, with a byte changed, empty, or noise: a network or an error of ours, nothing else."""
+        rng = Random(0)
+        cuts = [sample[: len(sample) * part // 8] for part in range(8)]
+        changed = [_with_byte(sample, rng) for _ in range(40)]
+        for content in (*cuts, *changed, bytes(range(256)), b"\x00" * 64):
+            try:
+                front_end.read(Request(_written(front_end, content, tmp_path)))
+            except TileloomError as error:
+                assert str(error)
+
+
+class ExecutorSuite:
+    """What an executor must keep. Override `executor`; jobs of other processes must be importable, as these are."""
+
+    @pytest.fixture
+    def executor(self) -> Executor:
+        raise NotImplementedError("a suite needs a fixture 'executor' that returns the executor")
+
+    def test_every_task_is_answered_once(self, executor: Executor) -> None:
+        answers = list(executor.run(square, range(25)))
+        assert sorted(answers) == [(n, n * n) for n in range(25)]
+
+    def test_nothing_to_do_is_done(self, executor: Executor) -> None:
+        assert list(executor.run(square, ())) == []
+
+    def test_it_can_run_again(self, executor: Executor) -> None:
+        for _ in range(2):
+            assert dict(executor.run(square, (3, 4))) == {3: 9, 4: 16}
+
+    def test_a_failing_job_is_told(self, executor: Executor) -> None:
+        with pytest.raises(ValueError, match="task 2"):
+            list(executor.run(fail_at_two, (1, 2, 3)))
+
+
+def square(number: int) -> int:
+    """A job for ExecutorSuite."""
+    return number * number
+
+
+def fail_at_two(number: int) -> int:
+    """A job for ExecutorSuite that fails for one task."""
+    if number == 2:
+        raise ValueError("task 2 fails")
+    return number
+
+
+def _written(front_end: Format, content: bytes, folder: Path) -> Path:
+    path = folder / f"sample{front_end.endings[0]}"
+    path.write_bytes(content)
+    return path
+
+
+def _with_byte(content: bytes, rng: Random) -> bytes:
+    at = rng.randrange(len(content))
+    return content[:at] + bytes([rng.randrange(256)]) + content[at + 1 :]
 
 
 def _found(result: SearchResult) -> Iterator[tuple[MappingTree, Cost]]:

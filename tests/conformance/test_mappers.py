@@ -7,7 +7,10 @@ import pytest
 from tileloom.architecture.model import Architecture
 from tileloom.cost.base import CostModel
 from tileloom.cost.models.zigzag.model import ZigzagModel
+from tileloom.search.mappers.decoupled import DecoupledMapper
 from tileloom.search.mappers.exhaustive import ExhaustiveMapper
+from tileloom.search.mappers.genetic import GeneticMapper
+from tileloom.search.mappers.hybrid import HybridMapper
 from tileloom.search.mappers.optimal import OptimalMapper
 from tileloom.search.mappers.random import RandomMapper
 from tileloom.search.objective import Mapper, Objective, SearchResult
@@ -22,6 +25,9 @@ OURS = {
     "optimal-gap": OptimalMapper(gap=0.2),
     "exhaustive": ExhaustiveMapper(),
     "random": RandomMapper(samples=60),
+    "hybrid": HybridMapper(victory=60, timeout=60, evaluations=120),
+    "decoupled": DecoupledMapper(off_chip=3, evaluations=40, victory=40, timeout=40),
+    "genetic": GeneticMapper(population=12, generations=4),
 }
 
 

@@ -13,6 +13,7 @@ from tileloom.core.units import ENERGY, common_unit, short
 if TYPE_CHECKING:
     from tileloom.api import ModelVerdict
     from tileloom.cost.base import Cost
+    from tileloom.explore.differences import Difference
     from tileloom.mapping.tree import MappingTree
     from tileloom.workload.problem import Problem
 
@@ -56,3 +57,14 @@ def print_verdicts(verdicts: Sequence[ModelVerdict]) -> None:
     for v in verdicts:
         if v.cost is None:
             typer.echo(f"{v.model}: {v.refusal}")
+
+
+def print_differences(found: Sequence[Difference]) -> None:
+    """What each model says otherwise than the literal one, and by which rule; nothing where all agree."""
+    if not found:
+        return
+    heads = [("model", False), ("what", False), ("loopnest", True), ("this model", True), ("rule", False)]
+    table = make_table("Where they differ, and why (energies in pJ)", heads)
+    for d in found:
+        table.add_row(d.model, d.what, short(d.base), short(d.other), d.rule)
+    print_table(table)

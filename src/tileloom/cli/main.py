@@ -24,12 +24,15 @@ from tileloom.cli.commands import (
     dataflows,
     doctor,
     evaluate,
+    explore_algorithms,
+    explore_arch,
     fuse,
     imports,
     listing,
     map,
     query,
     report,
+    rewrite,
     studies,
     sweep,
 )
@@ -52,6 +55,9 @@ app.command("check")(check.command)
 app.command("compare")(compare.command)
 app.command("convert")(convert.command)
 app.command("import")(imports.command)
+app.command("rewrite")(rewrite.command)
+app.command("explore-algorithms")(explore_algorithms.command)
+app.command("explore-arch")(explore_arch.command)
 app.command("fuse")(fuse.command)
 app.command("list")(listing.command)
 app.command("report")(report.command)

@@ -18,6 +18,9 @@ from tileloom.core.units import COUNT, ENERGY, common_unit, short
 from tileloom.search.objective import SearchResult
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tileloom.mapping.constraints import Constraints
     from tileloom.search.network import LayerResult, NetworkResult
     from tileloom.workload.network import Network
 
@@ -60,6 +63,20 @@ def mapper_options(flags: Mapping[str, Any], others: Sequence[str] | None) -> di
     """Options of the mapper: the flags that were given, and NAME=VALUE with numbers and true/false understood."""
     given = {name: value for name, value in flags.items() if value is not None}
     return given | {name.replace("-", "_"): value for name, value in plain_pairs("--option", others).items()}
+
+
+def read_rules(files: Sequence[Path], network: Network) -> Constraints:
+    """All constraint files at once. InputError for contradictions and for dims that no layer has."""
+    from tileloom.mapping.constraints_file import read_constraints
+
+    rules = read_constraints(files)
+    known = {d for entry in network.problems for d in entry.problem.extents}
+    named = {d for d, _ in rules.full_at} | {t.dim for t in rules.tiles} | rules.no_spatial
+    named |= {d for r in rules.orders for d in (*r.outer, *r.inner)} | {d for a in rules.axes for d in a.dims}
+    wrong = [f"constraints: no layer has a dim '{d}'{did_you_mean(d, known)}" for d in sorted(named - known)]
+    if wrong:
+        raise InputError(wrong)
+    return rules
 
 
 def print_network(result: NetworkResult, *, explain: bool) -> None:

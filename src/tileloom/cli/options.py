@@ -43,6 +43,12 @@ Variables = Annotated[
 ]
 
 
+ConstraintFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--constraints", metavar="FILE", help="Rules that narrow the space (YAML); several files: all hold."),
+]
+
+
 def give_text(text: str, losses: Sequence[str], out: Path | None, strict: bool, quiet: bool = False) -> int:
     """Writes an exported text to a file or standard output, its losses to standard error; returns the exit code.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from tileloom.cli.show import make_table, print_table
@@ -27,6 +29,24 @@ def print_study(study: StudyResult) -> None:
         typer.echo(f"{what}: {value}{f' ({remark})' if remark else ''}")
     for note in study.notes:
         typer.echo(note)
+
+
+def show_study(study: StudyResult, out: Path | None, json: bool) -> None:
+    """Print, write, and end: exit code 1 when something has no mapping."""
+    from tileloom.cli.mapping_view import command_line
+    from tileloom.cli.show import emit_json, note
+
+    if out is not None:
+        from tileloom.report.study_page import write_study_report
+
+        page = write_study_report(study, out, command_line())
+    if json:
+        emit_json(study.as_plain())
+    else:
+        print_study(study)
+    if out is not None:
+        note(f"Report: {page}")
+    raise typer.Exit(0 if study.complete else 1)
 
 
 def _text(column: Column, value: Value) -> str:

@@ -101,14 +101,14 @@ def read_sections(
             name, start, entries = line.strip("[]"), number, {}
             if not line.endswith("]") or name not in known:
                 near = did_you_mean(name.upper(), known)
-                faults.add(number, f"unknown section '[{name}]'{near}; there are: {', '.join(known)}")
+                faults.add(number, f"unknown section '[{name[:60]}]'{near}; there are: {', '.join(known)}")
             elif name in found:
                 faults.add(number, f"section '[{name}]' appears again; it began at line {found[name].line}")
             continue
         key, equals, value = line.partition("=")
         key = key.lower()
         if not equals or not key:
-            faults.add(number, f"'{line}' is neither a [SECTION] nor key=value")
+            faults.add(number, f"'{line[:60]}' is neither a [SECTION] nor key=value")
         elif not name:
             faults.add(number, f"'{line}' stands before the first [SECTION]")
         elif key in entries:

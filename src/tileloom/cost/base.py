@@ -104,6 +104,8 @@ class Profile:
     """What a cost model or mapper can take; search/conformability.py compares a request with it. None = no limit.
 
     models   of a mapper: the cost models it can search with
+    groups, dilation, padding   whether it tells them apart from plain convolutions; padding is only warned of
+    orders   'free', or 'reuse': of the loops at a memory it knows which tensor is reused innermost, not their order
     """
 
     operations: tuple[str, ...] = ("any",)
@@ -116,6 +118,10 @@ class Profile:
     uneven: bool = True
     spatial: bool = True
     joint: bool = False
+    groups: bool = True
+    dilation: bool = True
+    padding: bool = True
+    orders: Literal["free", "reuse"] = "free"
     fused: bool = False
     objectives: tuple[str, ...] = ("energy", "latency", "edp")
     models: tuple[str, ...] | None = None

@@ -1,33 +1,36 @@
-"""What a user may forbid or fix in a mapping space, read from a file and merged with what the hardware allows.
+"""What a user may forbid or fix in a mapping space, merged with what the hardware allows. Files are read in constraints_file.py.
 
 Constraints narrow the space before it is searched; they are never checked by drawing and throwing away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Literal
 
 from tileloom.architecture.model import Architecture, Fanout, FanoutAxis, Memory, TensorSet
 from tileloom.core.errors import InputError, did_you_mean
-from tileloom.core.yamlio import Document, load_yaml, parse_yaml
 from tileloom.workload.problem import Problem
 
 Relation = Literal["=", "<=", ">=", "multiple_of"]
-Where: TypeAlias = "tuple[str | int, ...]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisRule:
-    """Narrows one axis of a fanout. None leaves what the architecture says."""
+    """Narrows one axis of a fanout. None leaves what the architecture says.
+
+    allow_reduction  False: no dim that the output lacks may lie there;  max_size: use at most so many places
+    """
 
     fanout: str
     axis: str
     dims: tuple[str, ...] = ()
     max_dims: int | None = None
     min_utilization: float | None = None
+    allow_reduction: bool = True
+    max_size: int | None = None
     source: str = ""
 
 
@@ -39,6 +42,10 @@ class TileRule:
     dim: str
     relation: Relation
     value: int
+    source: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.source}{self.dim} {self.relation.replace('_', ' ')} {self.value} in '{self.memory}'"
 
     def holds(self, extent: int) -> bool:
         if self.relation == "=":
@@ -48,6 +55,43 @@ class TileRule:
         return extent <= self.value if self.relation == "<=" else extent >= self.value
 
 
+@dataclass(frozen=True, slots=True)
+class OrderRule:
+    """Of the loops in time below `memory`: `outer` come first in this order, `inner` last, others stand between.
+
+    >>> OrderRule("L2", ("n",), ("k",)).arrange(["k", "m", "n"])
+    ('n', 'm', 'k')
+    """
+
+    memory: str
+    outer: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
+    source: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.source}order {' '.join((*self.outer, '...', *self.inner))} in '{self.memory}'"
+
+    def fixes(self, dim: str) -> bool:
+        return dim in self.outer or dim in self.inner
+
+    def arrange(self, dims: Sequence[str]) -> tuple[str, ...]:
+        """These dims with the fixed ones at their places; the others keep their order."""
+        free = [d for d in dims if not self.fixes(d)]
+        return (*(d for d in self.outer if d in dims), *free, *(d for d in self.inner if d in dims))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapperRules:
+    """What the search is held to. None, () and False leave it free."""
+
+    perfect: bool = False
+    min_utilization: float | None = None
+    sample_ratio: float | None = None
+    max_evaluations: int | None = None
+    seed: int | None = None
+    templates: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Constraints:
     """axes        narrower axes of fanouts
@@ -55,6 +99,9 @@ class Constraints:
     no_spatial  dims that run in time only
     full_at     (dim, memory): the whole dim lies inside that memory's tile
     tiles       bounds on tiles
+    orders      places of dims among the loops in time below a memory; at most one rule per memory
+    mapper      what the search is held to
+    sources     (rule, file and line) for messages
     """
 
     axes: tuple[AxisRule, ...] = ()
@@ -62,6 +109,26 @@ class Constraints:
     no_spatial: frozenset[str] = frozenset()
     full_at: frozenset[tuple[str, str]] = frozenset()
     tiles: tuple[TileRule, ...] = ()
+    orders: tuple[OrderRule, ...] = ()
+    mapper: MapperRules = MapperRules()
+    sources: tuple[tuple[str, str], ...] = ()
+
+    def source(self, rule: str) -> str:
+        """'rules.yaml:4: ' for a rule that came from a file, else ''."""
+        return dict(self.sources).get(rule, "")
+
+    def order_of(self, memory: str) -> OrderRule | None:
+        return next((r for r in self.orders if r.memory == memory), None)
+
+    def __str__(self) -> str:
+        rules = len(self.axes) + len(self.tensors) + len(self.no_spatial) + len(self.full_at)
+        return f"{rules + len(self.tiles) + len(self.orders)} rules"
+
+    @property
+    def plain(self) -> bool:
+        """Whether all of it is said by narrower axes and keep sets of the architecture."""
+        shapes = self.no_spatial or self.full_at or self.tiles or self.orders
+        return not shapes and all(a.max_size is None for a in self.axes)
 
 
 FREE = Constraints()
@@ -76,7 +143,7 @@ def constrain(problem: Problem, architecture: Architecture, constraints: Constra
     nodes = []
     for node in architecture.nodes:
         if isinstance(node, Fanout):
-            node = replace(node, axes=tuple(_narrowed(node, a, constraints, faults) for a in node.axes))
+            node = replace(node, axes=tuple(_narrowed(problem, node, a, constraints, faults) for a in node.axes))
         elif isinstance(node, Memory):
             for name, tensors in constraints.tensors:
                 if name == node.name:
@@ -90,14 +157,19 @@ def constrain(problem: Problem, architecture: Architecture, constraints: Constra
         if name not in known:
             faults.append(f"{rule.source}no axis '{name}'{did_you_mean(name, known)}; there are {sorted(known)}")
     named = [name for name, _ in constraints.tensors] + [m for _, m in sorted(constraints.full_at)]
-    for name in [*named, *(t.memory for t in constraints.tiles)]:
+    named += [r.memory for r in constraints.orders]
+    for name in dict.fromkeys([*named, *(t.memory for t in constraints.tiles)]):
         if name not in memories:
             faults.append(f"no memory '{name}'{did_you_mean(name, memories)}; there are {memories}")
     dims = [d for d, _ in sorted(constraints.full_at)] + [t.dim for t in constraints.tiles]
+    dims += [d for r in constraints.orders for d in (*r.outer, *r.inner)]
+    dims += [d for r in constraints.axes for d in r.dims]
     for dim in dict.fromkeys([*dims, *sorted(constraints.no_spatial)]):
         if dim not in problem.extents:
             near = did_you_mean(dim, problem.extents)
             faults.append(f"'{problem.name}' has no dim '{dim}'{near}; it has {list(problem.extents)}")
+    if not faults:
+        faults += contradictions(constraints, memories, problem)
     if faults:
         raise InputError([f"constraints on '{architecture.name}': {f}" for f in faults])
     return replace(architecture, nodes=tuple(nodes))
@@ -113,7 +185,9 @@ def _placement_conflicts(problem: Problem, memory: Memory, tensors: TensorSet) -
     return faults
 
 
-def _narrowed(fanout: Fanout, axis: FanoutAxis, constraints: Constraints, faults: list[str]) -> FanoutAxis:
+def _narrowed(
+    problem: Problem, fanout: Fanout, axis: FanoutAxis, constraints: Constraints, faults: list[str]
+) -> FanoutAxis:
     for rule in constraints.axes:
         if (rule.fanout, rule.axis) != (fanout.name, axis.name):
             continue
@@ -125,116 +199,131 @@ def _narrowed(fanout: Fanout, axis: FanoutAxis, constraints: Constraints, faults
                     f"{rule.source}'{fanout.name}.{axis.name}' is to take only {list(rule.dims)}, "
                     f"but the architecture lets only {list(axis.dims)} lie there"
                 )
+        if not rule.allow_reduction:
+            named = dims or tuple(problem.extents)
+            dims = tuple(d for d in named if d not in problem.reduction_dims)
+            if not dims:
+                faults.append(
+                    f"{rule.source}'{fanout.name}.{axis.name}' is to take no reduction, but only {list(named)} may lie there"
+                )
         most = [n for n in (axis.max_dims, rule.max_dims) if n is not None]
         share = max(axis.min_utilization, rule.min_utilization or 0.0)
-        axis = replace(axis, dims=dims, max_dims=min(most, default=None), min_utilization=share)
+        size = min(axis.size, rule.max_size or axis.size)
+        axis = replace(axis, size=size, dims=dims, max_dims=min(most, default=None), min_utilization=share)
+    if constraints.mapper.min_utilization is not None and axis.size > 1:
+        axis = replace(axis, min_utilization=max(axis.min_utilization, constraints.mapper.min_utilization))
     return axis
 
 
-def constraints_from_yaml(source: str | Path) -> Constraints:
-    """Read a constraints file, or text with a line break in it.
+def for_problem(constraints: Constraints, problem: Problem) -> Constraints:
+    """Without rules on dims that the problem does not have: one file serves layers with different dims."""
+    have = problem.extents
+    return replace(
+        constraints,
+        axes=tuple(
+            replace(a, dims=kept)
+            if (kept := tuple(d for d in a.dims if d in have)) or not a.dims
+            else replace(a, dims=())
+            for a in constraints.axes
+        ),
+        no_spatial=frozenset(d for d in constraints.no_spatial if d in have),
+        full_at=frozenset((d, m) for d, m in constraints.full_at if d in have),
+        tiles=tuple(t for t in constraints.tiles if t.dim in have),
+        orders=tuple(
+            replace(r, outer=tuple(d for d in r.outer if d in have), inner=tuple(d for d in r.inner if d in have))
+            for r in constraints.orders
+        ),
+    )
 
-        constraints:
-          hardware:
-            PE.X: {dims: [k, c], max_dims: 1, min_util: 0.5}
-            GLB: {tensors: [input, O]}
-          workload:
-            n: {no_spatial: true}
-            r: {full_at: RF}
-            tile: {RF: {r: 3, p: "<= 7", q: "multiple_of 2"}}
 
-    Raises InputError with every mistake and its line.
-    """
-    is_text = isinstance(source, str) and "\n" in source
-    document = parse_yaml(str(source), file="<constraints>") if is_text else load_yaml(source)
-    return _Reader(document).read()
+def merged(first: Constraints, second: Constraints) -> Constraints:
+    """Both at once: the intersection. Raises InputError naming both sources of every contradiction."""
+    faults: list[str] = []
+    orders = {r.memory: r for r in first.orders}
+    for rule in second.orders:
+        other = orders.get(rule.memory)
+        both = rule if other is None else _both_orders(other, rule)
+        if both is None:
+            faults.append(f"{other} contradicts {rule}")
+        else:
+            orders[rule.memory] = both
+    mapper = _both_mappers(first, second, faults)
+    known = dict(first.tensors)
+    for name, tensors in second.tensors:
+        if name in known and set(known[name].names) != set(tensors.names):
+            key = f"tensors {name}"
+            faults.append(
+                f"{second.source(key)}'{name}' is to keep {tensors}, but {first.source(key)}it is to keep {known[name]}"
+            )
+    if faults:
+        raise InputError([f"constraints: {f}" for f in faults])
+    return Constraints(
+        axes=(*first.axes, *second.axes),
+        tensors=tuple((known | dict(second.tensors)).items()),
+        no_spatial=first.no_spatial | second.no_spatial,
+        full_at=first.full_at | second.full_at,
+        tiles=(*first.tiles, *second.tiles),
+        orders=tuple(orders.values()),
+        mapper=mapper,
+        sources=(*first.sources, *second.sources),
+    )
 
 
-class _Reader:
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.faults: list[str] = []
+def _both_orders(one: OrderRule, other: OrderRule) -> OrderRule | None:
+    """The longer list of each side when one continues the other, which no dim may be on both ends of."""
+    outer, inner = max(one.outer, other.outer, key=len), max(one.inner, other.inner, key=len)
+    agree = all(
+        outer[: len(r.outer)] == r.outer and inner[len(inner) - len(r.inner) :] == r.inner for r in (one, other)
+    )
+    return OrderRule(one.memory, outer, inner, one.source) if agree and not set(outer) & set(inner) else None
 
-    def read(self) -> Constraints:
-        top = self.table(self.document.data, (), ("constraints",))
-        body = self.table(top.get("constraints", {}), ("constraints",), ("hardware", "workload"))
-        at: Where = ("constraints", "hardware")
-        axes: list[AxisRule] = []
-        tensors: list[tuple[str, TensorSet]] = []
-        for name, value in self.table(body.get("hardware", {}), at).items():
-            if "." in name:
-                axes.append(self.axis(name, value, (*at, name)))
-            else:
-                table = self.table(value, (*at, name), ("tensors",))
-                tensors.append((name, TensorSet(self.names(table.get("tensors", []), (*at, name, "tensors")))))
-        result = self.workload(self.table(body.get("workload", {}), ("constraints", "workload")))
-        if self.faults:
-            raise InputError(self.faults, file=self.document.file)
-        return replace(result, axes=tuple(axes), tensors=tuple(tensors))
 
-    def fault(self, path: Where, message: str) -> None:
-        self.faults.append(f"{self.document.at(path)}: {'.'.join(map(str, path)) or 'file'}: {message}")
-
-    def table(self, value: Any, path: Where, allowed: tuple[str, ...] = ()) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            self.fault(path, f"expected a table, got {value!r}")
-            return {}
-        for key in value:
-            if allowed and key not in allowed:
-                near = did_you_mean(key, allowed)
-                self.fault((*path, key), f"unknown key '{key}'{near}; expected {', '.join(allowed)}")
-        return {k: v for k, v in value.items() if not allowed or k in allowed}
-
-    def names(self, value: Any, path: Where) -> tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            self.fault(path, f"expected a list of names, got {value!r}")
-            return ()
-        return tuple(value)
-
-    def number(self, value: Any, path: Where, low: float, high: float, whole: bool) -> Any:
-        right = isinstance(value, int) if whole else isinstance(value, int | float)
-        if isinstance(value, bool) or not right or not low <= value <= high:
-            kind = "a whole number" if whole else "a number"
-            self.fault(path, f"expected {kind} from {low:g} to {high:g}, got {value!r}")
-            return None
-        return value
-
-    def axis(self, name: str, value: Any, path: Where) -> AxisRule:
-        table = self.table(value, path, ("dims", "max_dims", "min_util"))
-        fanout, _, axis = name.partition(".")
-        most, share = table.get("max_dims"), table.get("min_util")
-        return AxisRule(
-            fanout=fanout,
-            axis=axis,
-            dims=self.names(table.get("dims", []), (*path, "dims")),
-            max_dims=None if most is None else self.number(most, (*path, "max_dims"), 1, 100, True),
-            min_utilization=None if share is None else self.number(share, (*path, "min_util"), 0, 1, False),
-            source=f"{self.document.at(path)}: ",
+def _both_mappers(first: Constraints, second: Constraints, faults: list[str]) -> MapperRules:
+    a, b = first.mapper, second.mapper
+    if a.seed is not None and b.seed is not None and a.seed != b.seed:
+        faults.append(f"{second.source('seed')}seed {b.seed} contradicts {first.source('seed')}seed {a.seed}")
+    templates = tuple(t for t in a.templates if t in b.templates) if a.templates and b.templates else ()
+    if a.templates and b.templates and not templates:
+        faults.append(
+            f"{second.source('templates')}templates {list(b.templates)} and {first.source('templates')}templates "
+            f"{list(a.templates)} have none in common"
         )
 
-    def workload(self, table: Mapping[str, Any]) -> Constraints:
-        no_spatial: set[str] = set()
-        full_at: set[tuple[str, str]] = set()
-        tiles: list[TileRule] = []
-        for name, value in table.items():
-            path: Where = ("constraints", "workload", name)
-            if name == "tile":
-                for memory, dims in self.table(value, path).items():
-                    for dim, text in self.table(dims, (*path, memory)).items():
-                        tiles.append(self.tile(memory, dim, text, (*path, memory, dim)))
-                continue
-            rules = self.table(value, path, ("no_spatial", "full_at"))
-            if rules.get("no_spatial"):
-                no_spatial.add(name)
-            if "full_at" in rules:
-                full_at.add((name, str(rules["full_at"])))
-        return Constraints(no_spatial=frozenset(no_spatial), full_at=frozenset(full_at), tiles=tuple(tiles))
+    def least(one: float | None, other: float | None) -> float | None:
+        return min((v for v in (one, other) if v is not None), default=None)
 
-    def tile(self, memory: str, dim: str, text: Any, path: Where) -> TileRule:
-        word, _, rest = str(text).strip().rpartition(" ")
-        relations: dict[str, Relation] = {"": "=", "=": "=", "<=": "<=", ">=": ">=", "multiple_of": "multiple_of"}
-        relation = relations.get(word.strip())
-        if relation is None or not rest.isdigit() or int(rest) < 1:
-            self.fault(path, f"expected a size, or '<= 7', '>= 2', 'multiple_of 4', got {text!r}")
-            return TileRule(memory, dim, "=", 1)
-        return TileRule(memory, dim, relation, int(rest))
+    evaluations = least(a.max_evaluations, b.max_evaluations)
+    return MapperRules(
+        perfect=a.perfect or b.perfect,
+        min_utilization=max((v for v in (a.min_utilization, b.min_utilization) if v is not None), default=None),
+        sample_ratio=least(a.sample_ratio, b.sample_ratio),
+        max_evaluations=None if evaluations is None else int(evaluations),
+        seed=a.seed if b.seed is None else b.seed,
+        templates=templates or a.templates or b.templates,
+    )
+
+
+def contradictions(constraints: Constraints, memories: Sequence[str], problem: Problem) -> Iterator[str]:
+    """Rules that no mapping can keep together, each with both of its sources. `memories`: outermost first."""
+    extents = problem.extents
+    for rule in constraints.tiles:
+        if rule.value > extents[rule.dim] and rule.relation in ("=", ">=", "multiple_of"):
+            yield f"{rule}: '{rule.dim}' has extent {extents[rule.dim]}"
+    for one, other in combinations(constraints.tiles, 2):
+        if one.dim != other.dim:
+            continue
+        outer, inner = sorted((one, other), key=lambda r: memories.index(r.memory))
+        if outer.memory == inner.memory:
+            size = extents[one.dim]
+            if not any(one.holds(n) and other.holds(n) for n in range(1, min(size, 100_000) + 1)):
+                yield f"{one} contradicts {other}"
+        elif (
+            inner.relation in ("=", ">=", "multiple_of") and outer.relation in ("=", "<=") and inner.value > outer.value
+        ):
+            yield f"{inner} contradicts {outer}: a tile further in is no larger"
+    for dim, memory in sorted(constraints.full_at):
+        for rule in constraints.tiles:
+            inside = rule.memory in memories and memories.index(rule.memory) <= memories.index(memory)
+            if rule.dim == dim and inside and not rule.holds(extents[dim]):
+                where = constraints.source(f"full_at {dim}")
+                yield f"{rule} contradicts {where}full_at {memory}: '{dim}' is whole there ({extents[dim]})"

@@ -12,7 +12,7 @@ from itertools import chain, combinations, permutations, product
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory
 from tileloom.core.errors import UnsupportedError
-from tileloom.mapping.constraints import Constraints
+from tileloom.mapping.constraints import Constraints, OrderRule
 from tileloom.mapping.utilization import may_lie_on
 from tileloom.workload.problem import Problem, Tensor
 
@@ -142,6 +142,11 @@ class Layout:
             if slot.block > held or (slot.block == held and (slot.place < 0 or inside)):
                 return index
         return len(self.slots)
+
+    def order_rule(self, block: int) -> OrderRule | None:
+        """The rule for the loops in time below the block's hold: that of the memory the hold is in."""
+        memory = self.holds[block - 1][0] if block else 0
+        return self.frame.constraints.order_of(self.frame.memories[memory].name)
 
     def halo_dims(self, block: int) -> frozenset[str]:
         """Dims whose loop, placed first in the block, shortens the sliding window of the hold above it."""

@@ -170,14 +170,20 @@ class _Item:
 
 
 def _items(mapping: MappingTree, problem: Problem) -> list[_Item]:
-    """Nodes of the canonical form, every Hold split into one per tensor."""
+    """Nodes of the canonical form, every Hold split into one per tensor.
+
+    A loop inside one with a shorter last tile is uneven too: in that tile its trips are others.
+    """
     items: list[_Item] = []
+    uneven: set[str] = set()
     for step in walk(canonical(mapping, problem), problem.extents):
         node = step.node
         if isinstance(node, Hold):
             items.extend(_Item(replace(node, tensors=(t,))) for t in node.tensors)
         elif isinstance(node, Loop):
-            items.append(_Item(node, step.trips, node.divides(step.outside[node.dim])))
+            if not node.divides(step.outside[node.dim]):
+                uneven.add(node.dim)
+            items.append(_Item(node, step.trips, node.dim not in uneven))
         else:
             items.append(_Item(node, step.trips, not isinstance(node, Joint)))
     return items
@@ -237,7 +243,8 @@ def _lowered(mapping: MappingTree, problem: Problem) -> Normalised:
     items = _items(mapping, problem)
     notes: list[Diagnostic] = []
     memories = dict.fromkeys(item.node.memory for item in items if isinstance(item.node, Hold))
-    for memory in memories:
+    # The innermost first: its holds may stand in the way of those of the same tensor further out.
+    for memory in reversed(memories):
         mine = [item for item in items if isinstance(item.node, Hold) and item.node.memory == memory]
         for hold in mine[:-1]:
             assert isinstance(hold.node, Hold)

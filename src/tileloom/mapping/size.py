@@ -41,7 +41,8 @@ class _Term:
 
 def space_size(space: MapSpace) -> int:
     """Sum over layouts of the ways to fill them in; layouts that differ only in names of holds are counted once."""
-    plain = not space.imperfect and not space.constraints.tiles and not space.constraints.full_at
+    rules = space.constraints
+    plain = not space.imperfect and not rules.tiles and not rules.full_at and not rules.orders
     groups: dict[object, tuple[Layout, int]] = {}
     for layout in space.frame.layouts():
         key: object = tuple(sorted((layout.halo_dims(b) for b in range(len(layout.holds) + 1)), key=sorted))
@@ -77,7 +78,7 @@ def _layout_size(space: MapSpace, layout: Layout, plain: bool) -> int:
 def _terms(space: MapSpace, layout: Layout) -> Iterator[_Term]:
     dims = layout.frame.dims
     blocks = range(len(layout.holds) + 1)
-    if space.distinct:
+    if space.keeps_distinct:
         for chosen in product(*((None, *sorted(layout.halo_dims(b))) for b in blocks)):
             must = [[chosen[b] == d for b in blocks] for d in dims]
             never = [[chosen[b] is None and d in layout.halo_dims(b) for b in blocks] for d in dims]
@@ -90,12 +91,18 @@ def _terms(space: MapSpace, layout: Layout) -> Iterator[_Term]:
     none = tuple(tuple(1 for _ in blocks) for _ in dims)
     weights = _factorial_weights(len(dims))
     # Blocks differ for a dim only where constraints do not let it loop; without those, points can be swapped freely.
-    symmetric = not space.constraints.full_at and not space.constraints.tiles and not space.imperfect
+    rules = space.constraints
+    symmetric = not rules.full_at and not rules.tiles and not rules.orders and not space.imperfect
+    fixed = [layout.order_rule(b) for b in blocks]
     picks = combinations_with_replacement if symmetric else _all_picks
     for points in picks(range(len(weights)), len(layout.holds) + 1):
         ways = factorial(len(points)) // prod(factorial(n) for n in Counter(points).values()) if symmetric else 1
         factor = ways * prod(weights[p] for p in points)
-        yield _Term(factor, tuple(tuple(points) for _ in dims), none)
+        # A dim whose place in the order is fixed adds no orders: its loop weighs 1 wherever the point is.
+        loop = tuple(
+            tuple(1 if rule is not None and rule.fixes(d) else p for p, rule in zip(points, fixed)) for d in dims
+        )
+        yield _Term(factor, loop, none)
 
 
 def _all_picks(points: range, blocks: int) -> Iterator[tuple[int, ...]]:

@@ -122,6 +122,11 @@ class MapSpace:
         narrowed = constrain(self.problem, self.architecture, self.constraints)
         return frame_of(self.problem, narrowed, self.constraints)
 
+    @property
+    def keeps_distinct(self) -> bool:
+        """Fixed orders leave no choice among orders that count the same."""
+        return self.distinct and not self.constraints.orders
+
     def size(self) -> int:
         """Number of mappings that `enumerate` gives, computed without listing them."""
         from tileloom.mapping.size import space_size
@@ -162,7 +167,10 @@ class MapSpace:
     def orders(self, layout: Layout, block: int, tiles: Tiles) -> list[tuple[str, ...]]:
         """Orders of the temporal loops of a block, in which every dim has at least two trips."""
         present = _looped(layout, block, tiles)
-        if not self.distinct:
+        if (rule := layout.order_rule(block)) is not None:
+            free = [d for d in present if not rule.fixes(d)]
+            return [rule.arrange((*order, *(d for d in present if rule.fixes(d)))) for order in permutations(free)]
+        if not self.keeps_distinct:
             return list(permutations(present))
         halo = layout.halo_dims(block)
         tensor = layout.holds[block - 1][1] if block else None
@@ -174,10 +182,12 @@ class MapSpace:
         return [(*first, window, *(d for d in rest if d != window)) for window in windows]
 
     def _random_order(self, layout: Layout, block: int, tiles: Tiles, rng: Random) -> tuple[str, ...]:
-        if self.distinct:
+        if self.keeps_distinct:
             return rng.choice(self.orders(layout, block, tiles))
         present = _looped(layout, block, tiles)
-        return tuple(rng.sample(present, len(present)))
+        order = tuple(rng.sample(present, len(present)))
+        rule = layout.order_rule(block)
+        return order if rule is None else rule.arrange(order)
 
     def _tilings(self, layout: Layout) -> Iterator[Tiles]:
         chains = [tuple(self.chains(layout, dim)) for dim in self.frame.dims]

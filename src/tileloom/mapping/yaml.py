@@ -46,7 +46,7 @@ def mapping_to_yaml(mapping: MappingTree, problem_name: str) -> str:
       - {pfor: m, tile: 1, axis: X, target: PE}
       - {compute: MAC}
     """
-    lines = ["mapping:", f"  problem: {_scalar(problem_name)}", "  nodes:" + ("" if mapping.nodes else " []")]
+    lines = ["mapping:", f"  problem: {scalar(problem_name)}", "  nodes:" + ("" if mapping.nodes else " []")]
     _write(mapping.nodes, "  ", lines)
     return "\n".join(lines) + "\n"
 
@@ -67,28 +67,29 @@ def named_mapping_from_yaml(source: str | Path, problem: Problem | None = None) 
     return _Reader(document, problem).read()
 
 
-def _scalar(name: str) -> str:
+def scalar(name: str) -> str:
+    """A name as YAML that every reader takes for a text: quoted where it could be taken for something else."""
     plain = PLAIN.fullmatch(name) and name.lower() not in NOT_PLAIN
     return name if plain else json.dumps(name, ensure_ascii=True)
 
 
 def _flow(names: Sequence[str]) -> str:
-    return f"[{', '.join(_scalar(n) for n in names)}]"
+    return f"[{', '.join(scalar(n) for n in names)}]"
 
 
 def _write(nodes: Sequence[TreeNode], indent: str, lines: list[str]) -> None:
     for node in nodes:
         if isinstance(node, Hold):
             mode = "" if node.mode == "keep" else f", mode: {node.mode}"
-            lines.append(f"{indent}- hold: {{memory: {_scalar(node.memory)}, tensors: {_flow(node.tensors)}{mode}}}")
+            lines.append(f"{indent}- hold: {{memory: {scalar(node.memory)}, tensors: {_flow(node.tensors)}{mode}}}")
         elif isinstance(node, Loop):
             lines.append(f"{indent}- {_loop_text(node)}")
         elif isinstance(node, Joint):
             lines.append(f"{indent}- joint:" + ("" if node.loops else " []"))
             lines.extend(f"{indent}  - {_loop_text(loop)}" for loop in node.loops)
         elif isinstance(node, Compute):
-            problem = "" if node.problem is None else f", problem: {_scalar(node.problem)}"
-            lines.append(f"{indent}- {{compute: {_scalar(node.unit)}{problem}}}")
+            problem = "" if node.problem is None else f", problem: {scalar(node.problem)}"
+            lines.append(f"{indent}- {{compute: {scalar(node.unit)}{problem}}}")
         else:
             _write_branches(node, indent, lines)
 
@@ -102,8 +103,8 @@ def _write_branches(node: Seq | Pipe | Par, indent: str, lines: list[str]) -> No
 
 
 def _loop_text(loop: Loop) -> str:
-    pairs = [("pfor" if loop.spatial else "for", _scalar(loop.dim)), ("tile", str(loop.tile))]
-    pairs += [(key, _scalar(value)) for key, value in (("axis", loop.axis), ("target", loop.target)) if value]
+    pairs = [("pfor" if loop.spatial else "for", scalar(loop.dim)), ("tile", str(loop.tile))]
+    pairs += [(key, scalar(value)) for key, value in (("axis", loop.axis), ("target", loop.target)) if value]
     pairs += [(key, str(value)) for key, value in (("first", loop.first), ("last", loop.last)) if value is not None]
     return "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tileloom.architecture.model import Architecture, Memory
@@ -15,7 +16,7 @@ from tileloom.core.errors import TileloomError
 from tileloom.core.registry import Registry
 from tileloom.cost.base import Profile
 from tileloom.cost.registry import MODELS, split_model
-from tileloom.mapping.diagnostic import Diagnostic, error, label
+from tileloom.mapping.diagnostic import Diagnostic, error, label, warning
 from tileloom.mapping.legality import check_mapping, known_part, unit_of
 from tileloom.mapping.normalise import normalise
 from tileloom.mapping.tree import Joint, Loop, MappingTree, walk
@@ -23,6 +24,7 @@ from tileloom.search.objective import Objective
 from tileloom.search.registry import MAPPERS
 from tileloom.search.screen import never_fits
 from tileloom.workload.problem import Problem
+from tileloom.workload.rewrite.algorithms import ALGORITHMS
 
 REGISTRIES: dict[str, Registry[Any]] = {"model": MODELS, "mapper": MAPPERS}
 
@@ -86,6 +88,37 @@ class _Fault:
     where: str
     why: str
     fix: str
+    is_warning: bool = False
+
+
+def _restated(problem: Problem, profile: Profile) -> str:
+    """The first rewrite whose operation the profile lists, with its sizes; else what the profile lists."""
+    for name, algorithm in ALGORITHMS.items():
+        if algorithm.accepts(problem) is None:
+            found = algorithm.apply(problem).problem
+            if found.op in profile.operations:
+                sizes = " ".join(f"{d.name}={d.extent}" for d in found.dims)
+                return f"rewrite it with --algorithm {name} (GEMM {sizes}; check does it with --auto-rewrite)"
+    return f"state the problem as {_either(profile.operations)}"
+
+
+def _window_faults(profile: Profile, problem: Problem) -> Iterator[_Fault]:
+    """Convolutions with what the profile does not tell apart: groups, dilation, padding."""
+    windows = [(t, a) for t in problem.inputs for a in t.axes if len(a.terms) > 1]
+    if not windows:
+        return
+    shared = [d for d in problem.extents if problem.extents[d] > 1 and all(d in t.dims for t in problem.tensors)]
+    if shared and not profile.groups:
+        why = f"takes one group; '{problem.name}' has {' x '.join(f'{d}={problem.extents[d]}' for d in shared)}"
+        yield _Fault("E-GROUP", problem.name, why, "map one group alone and count it that often")
+    for tensor, axis in windows:
+        steps = [c for d, c in axis.terms if d not in problem.output.dims]
+        if any(c > 1 for c in steps) and not profile.dilation:
+            why = f"takes dense filters; {tensor.name} is indexed by {axis}"
+            yield _Fault("E-DILATION", tensor.name, why, "rewrite it with --algorithm im2col")
+        if (axis.pad_lo or axis.pad_hi) and not profile.padding:
+            why = f"counts padding as data; {tensor.name} has {axis.pad_lo}+{axis.pad_hi} positions of it along {axis}"
+            yield _Fault("E-PAD", tensor.name, why, "nothing need be done: counts are a little high", True)
 
 
 def _against(kind: str, name: str, ask: _Ask) -> Iterator[Diagnostic]:
@@ -93,7 +126,8 @@ def _against(kind: str, name: str, ask: _Ask) -> Iterator[Diagnostic]:
     for fault in _faults(REGISTRIES[kind].get(name).profile, ask):
         others = _who_takes(kind, fault.code, ask)
         fix = f"Choose {kind} {' or '.join(others)}, or {fault.fix}" if others else fault.fix[0].upper() + fault.fix[1:]
-        yield error(fault.code, fault.where, f"{kind} '{name}' {fault.why}", fix)
+        told = warning if fault.is_warning else error
+        yield told(fault.code, fault.where, f"{kind} '{name}' {fault.why}", fix)
 
 
 def _who_takes(kind: str, code: str, ask: _Ask) -> list[str]:
@@ -114,6 +148,7 @@ def _faults(profile: Profile, ask: _Ask) -> Iterator[_Fault]:
     if ask.mapping is not None and ask.mapping.is_chain:
         known = known_part(ask.problem, ask.architecture, ask.mapping)
         yield from _loop_faults(profile, ask, known)
+        yield from _order_faults(profile, ask, known)
         yield from _hold_faults(profile, ask, known)
 
 
@@ -128,7 +163,7 @@ def _pair_faults(profile: Profile, ask: _Ask) -> Iterator[_Fault]:
         yield _Fault("E-OBJ", ask.objective, why, f"minimise {_either(profile.objectives)}")
     if "any" not in profile.operations and problem.op not in profile.operations:
         why = f"takes {_either(profile.operations)}; '{problem.name}' is {problem.op}"
-        yield _Fault("E-OP", problem.name, why, f"state the problem as {_either(profile.operations)}")
+        yield _Fault("E-OP", problem.name, why, _restated(problem, profile))
     inputs = len(problem.inputs)
     if profile.max_inputs is not None and inputs > profile.max_inputs:
         why = f"takes {profile.max_inputs} inputs at most; '{problem.name}' has {inputs}"
@@ -139,6 +174,7 @@ def _pair_faults(profile: Profile, ask: _Ask) -> Iterator[_Fault]:
             if most is not None and len(axis.terms) > most:
                 why = f"takes {most} dims in an index at most; {tensor.name} is indexed by {axis}"
                 yield _Fault("E-NONAFFINE", tensor.name, why, "rewrite the problem so that fewer dims share an index")
+    yield from _window_faults(profile, problem)
     upper = profile.max_memories
     if len(memories) < profile.min_memories or (upper is not None and len(memories) > upper):
         span = f"{profile.min_memories} to {upper}" if upper is not None else f"at least {profile.min_memories}"
@@ -168,6 +204,24 @@ def _loop_faults(profile: Profile, ask: _Ask, known: MappingTree) -> Iterator[_F
                 outside = step.outside[loop.dim]
                 why = f"takes tiles that divide; {outside} of '{loop.dim}' in steps of {loop.tile} leave a remainder"
                 yield _Fault("E-RESID", where, why, f"use a divisor of {outside}")
+
+
+def _order_faults(profile: Profile, ask: _Ask, known: MappingTree) -> Iterator[_Fault]:
+    """E-ORDER: loops of one run whose order says more than which tensor is reused below them."""
+    if profile.orders == "free":
+        return
+    run: list[str] = []
+    steps = [s.node for s in walk(known, ask.problem.extents) if not isinstance(s.node, Loop) or s.trips > 1]
+    for node in (*steps, None):
+        if isinstance(node, Loop) and not node.spatial:
+            run.append(node.dim)
+            continue
+        kinds = [frozenset(t.name for t in ask.problem.tensors if d in t.dims) for d in run]
+        changes = 1 + sum(a != b for a, b in pairwise(kinds))
+        if run and changes > 2:
+            why = f"knows which tensor is reused innermost, not the order of {' '.join(run)}"
+            yield _Fault("E-ORDER", " ".join(run), why, "bring the loops that move the same tensors together", True)
+        run = []
 
 
 def _hold_faults(profile: Profile, ask: _Ask, known: MappingTree) -> Iterator[_Fault]:

@@ -19,6 +19,7 @@ from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError, TileloomError, UnsupportedError, did_you_mean
 from tileloom.search.cache import Cache, open_cache
 from tileloom.search.conformability import diagnose
+from tileloom.search.constrained import settled
 from tileloom.search.network import LayerResult, NetworkResult, Progress
 from tileloom.search.objective import OBJECTIVES, Objective, SearchResult
 from tileloom.search.registry import make_mapper
@@ -159,7 +160,8 @@ def search_one(problem: Problem, architecture: Architecture, objective: Objectiv
         reasons = tuple(map(str, refused))
         return SearchResult(problem=problem, objective=objective, status="infeasible", reasons=reasons, mapper=mapper)
     try:
-        result = make_mapper(mapper, options, model).search(problem, architecture, objective)
+        chosen = settled(mapper, options, problem, architecture)
+        result = make_mapper(mapper, chosen, model).search(problem, architecture, objective)
     except UnsupportedError as error:
         reasons = (f"not supported: {error}",)
         result = SearchResult(problem=problem, objective=objective, status="infeasible", reasons=reasons)

@@ -147,8 +147,17 @@ def test_loops_become_directives_again() -> None:
     assert evaluate_layer(layer, MaestroHardware(num_pes=4)).record.top.macs == problem.macs
     with pytest.raises(UnsupportedError, match="0 spatial loops"):
         directives_of(problem, layer_of(problem), loops[:1])
-    with pytest.raises(UnsupportedError, match="M is tiled twice"):
-        directives_of(problem, layer_of(problem), (Loop("M", 4), Loop("M", 2), Loop("M", 1, "PE", "X")))
+    next_to_each_other = (Loop("M", 4), Loop("M", 2), Loop("M", 1, "PE", "X"))
+    assert directives_of(problem, layer_of(problem), next_to_each_other)[0] == (Map("spatial", 1, 1, "M"),)
+
+
+def test_a_dim_that_loops_twice_gets_a_level_of_one_unit() -> None:
+    problem = gemm(M=8, N=6, K=4)
+    loops = (Loop("M", 4), Loop("N", 1), Loop("M", 2), Loop("M", 1, "PE", "X"))
+    flow, _ = directives_of(problem, layer_of(problem), loops)
+    assert format_dataflow(flow) == "SpatialMap(4,4) M; TemporalMap(1,1) N; Cluster(2,P); SpatialMap(1,1) M"
+    layer = DirectiveLayer("g", "GEMM", (("M", 8), ("N", 6), ("K", 4)), dataflow=flow)
+    assert evaluate_layer(layer, MaestroHardware(num_pes=2)).record.top.macs == problem.macs
 
 
 def test_a_loop_that_folds_is_one_spatial_map() -> None:

@@ -10,7 +10,8 @@ from mapping_cases import PORT, conv, matmul, memory, three_level, two_level
 from tileloom.architecture.model import NOTHING, Architecture, FanoutAxis, Memory, TensorSet
 from tileloom.architecture.model import Compute as Unit
 from tileloom.core.errors import InputError, UnsupportedError
-from tileloom.mapping.constraints import AxisRule, Constraints, TileRule, constrain, constraints_from_yaml
+from tileloom.mapping.constraints import AxisRule, Constraints, TileRule, constrain
+from tileloom.mapping.constraints_file import constraints_from_yaml
 from tileloom.mapping.legality import check_mapping
 from tileloom.mapping.residency import reservations
 from tileloom.mapping.space import MapSpace

@@ -51,6 +51,8 @@ class _Array(Schema):
     dimensions: list[str]
     sizes: list[Copies]
     is_imc: Literal[False] = False
+    input_precision: list[int] | None = None
+    """Newer files state it; the layer's own precision is what counts."""
 
 
 class _Hardware(Schema):

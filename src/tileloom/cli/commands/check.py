@@ -22,6 +22,11 @@ def command(
     model_option: o.ModelOption = None,
     mapper: Annotated[str | None, typer.Option(help="Search method; without MAPPING: optimal.")] = None,
     objective: Annotated[str | None, typer.Option(help="What it is to minimise: energy, latency or edp.")] = None,
+    constraints: o.ConstraintFiles = None,
+    auto_rewrite: Annotated[
+        bool,
+        typer.Option("--auto-rewrite", help="If the model does not take P, check the first rewrite that it takes."),
+    ] = False,
     size: o.Size = None,
     bind: o.Bind = None,
     bits: o.Bits = None,
@@ -35,15 +40,39 @@ def command(
     from dataclasses import asdict
 
     from tileloom import api
-    from tileloom.cli.show import emit_json
+    from tileloom.cli.show import emit_json, note
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
     tree = o.read_mapping(mapping, work, chip) if mapping is not None else None
     chosen = cast("Objective | None", objective)
-    diagnostics = api.check(work, chip, tree, model=o.model_spec(model, model_option), mapper=mapper, objective=chosen)
+    spec = o.model_spec(model, model_option)
+    said: dict[str, object] = {}
+    if auto_rewrite and tree is None:
+        from tileloom.search.auto_rewrite import first_that_is_taken
+
+        found_rewrite = first_that_is_taken(work, chip, spec, mapper, chosen)
+        if found_rewrite is not None and found_rewrite.algorithm != "native":
+            note(f"Rewritten with {found_rewrite.label}: {found_rewrite.problem}")
+            said["rewritten"] = {"algorithm": found_rewrite.label, "problem": str(found_rewrite.problem)}
+            work = found_rewrite.problem
+    diagnostics = api.check(work, chip, tree, model=spec, mapper=mapper, objective=chosen)
+    if constraints:
+        from tileloom.mapping.constraint_check import constraint_faults
+        from tileloom.mapping.constraints import for_problem
+        from tileloom.mapping.constraints_file import read_constraints
+        from tileloom.search.space_report import size_report
+
+        rules = for_problem(read_constraints(constraints), work)
+        if tree is not None:
+            diagnostics = (*diagnostics, *constraint_faults(work, chip, tree, rules))
+        else:
+            sizes = size_report(work, chip, rules)
+            said["space"] = [{"group": g.group, "before": g.before, "after": g.after} for g in sizes]
+            for line in () if json else sizes:
+                typer.echo(str(line))
     errors = [d for d in diagnostics if d.severity == "error"]
     if json:
-        emit_json({"legal": not errors, "diagnostics": [asdict(d) | {"text": str(d)} for d in diagnostics]})
+        emit_json({"legal": not errors, "diagnostics": [asdict(d) | {"text": str(d)} for d in diagnostics], **said})
     else:
         for diagnostic in diagnostics:
             typer.echo(f"{mapping}: {diagnostic}" if mapping else str(diagnostic))

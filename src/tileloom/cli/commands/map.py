@@ -31,6 +31,7 @@ def command(
     template: Annotated[str | None, typer.Option(help="Dataflow of the mapper 'template' (kcp_ws, rs, ...).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of a random mapper.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other mapper option.")] = None,
+    constraints: o.ConstraintFiles = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     cache: Annotated[Path | None, typer.Option(help="Folder of remembered answers.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor write remembered answers.")] = False,
@@ -61,6 +62,9 @@ def command(
     loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
     chip = api.load_architecture(arch, variables=given, workload=loaded)
     flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed, "template": template}
+    settings = view.mapper_options(flags, option)
+    if constraints:
+        settings["constraints"] = view.read_rules(constraints, loaded)
     with progress_bar(f"Mapping {loaded.name}", progress) as callback:
         result = api.map(
             loaded,
@@ -68,7 +72,7 @@ def command(
             cast("Objective", objective),
             mapper=mapper,
             model=spec,
-            options=view.mapper_options(flags, option),
+            options=settings,
             workers=workers,
             cache=False if no_cache else (str(cache) if cache else True),
             progress=callback,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tileloom.cli import options as o
+from tileloom.cli.study_view import show_study
 
 if TYPE_CHECKING:
     from tileloom.explore.dmazerunner.memory import Variant
-    from tileloom.explore.study import StudyResult
     from tileloom.workload.frontends.dmazerunner import DmazeLayer
 
 app = typer.Typer(no_args_is_help=True, help="dMazeRunner's studies, faithful or corrected.")
@@ -38,7 +38,7 @@ def validation(
     from tileloom.explore.dmazerunner.results import validation_result
     from tileloom.explore.dmazerunner.validation import read_table, validation_study
 
-    _show(validation_result(validation_study(None if table is None else read_table(table))), out, json)
+    show_study(validation_result(validation_study(None if table is None else read_table(table))), out, json)
 
 
 @app.command("memory")
@@ -63,7 +63,7 @@ def memory(
     variant: Variant = "paper_settings" if settings == "paper" else "shipped_code"
     with progress_bar("Memory study", progress) as callback:
         rows = memory_study(chosen, variant, *sizes, faithful=faithful, progress=callback)
-    _show(memory_result(rows, chosen.name, variant, faithful=faithful), out, json)
+    show_study(memory_result(rows, chosen.name, variant, faithful=faithful), out, json)
 
 
 @app.command("design")
@@ -93,7 +93,7 @@ def design(
     start = process_time()
     with progress_bar("Design sweep", progress) as callback:
         rows = design_sweep(chosen, todo, faithful=faithful, progress=callback)
-    _show(design_result(rows, chosen.name, process_time() - start, faithful=faithful), out, json)
+    show_study(design_result(rows, chosen.name, process_time() - start, faithful=faithful), out, json)
 
 
 @app.command("rapid")
@@ -121,7 +121,7 @@ def rapid(
         rows = rapid_study(
             chosen, chip, faithful=faithful, count_to=count_to, enumerate_to=cost_to, progress=callback
         )  # fmt: skip
-    _show(rapid_result(rows, chosen.name, faithful=faithful), out, json)
+    show_study(rapid_result(rows, chosen.name, faithful=faithful), out, json)
 
 
 @app.command("model")
@@ -168,26 +168,7 @@ def model(
     seconds = process_time() - begin
     if out is not None:
         write_methods(run, out)
-    _show(model_result(run, Path(network).stem, faithful=faithful, seconds=seconds), out, json)
-
-
-def _show(study: StudyResult, out: Path | None, json: bool) -> None:
-    """Print, write, and end: exit code 1 when something has no mapping."""
-    from tileloom.cli.mapping_view import command_line
-    from tileloom.cli.show import emit_json, note
-    from tileloom.cli.study_view import print_study
-
-    if out is not None:
-        from tileloom.report.study_page import write_study_report
-
-        page = write_study_report(study, out, command_line())
-    if json:
-        emit_json(study.as_plain())
-    else:
-        print_study(study)
-    if out is not None:
-        note(f"Report: {page}")
-    raise typer.Exit(0 if study.complete else 1)
+    show_study(model_result(run, Path(network).stem, faithful=faithful, seconds=seconds), out, json)
 
 
 def _layer(name: str) -> DmazeLayer:

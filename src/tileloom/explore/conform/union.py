@@ -1,4 +1,4 @@
-"""Recomputes reference data in the form of the Union study: files of problems, contractions and layers, as imported here.
+"""Recomputes reference data in the form of the Union study: problems, contractions, layers and mappings.
 
 A directory may hold any part of it. Each kind of row is one function in `KINDS` that lists rows from the directory;
 what a kind checks lies in its own file.
@@ -11,10 +11,14 @@ from pathlib import Path
 
 from tileloom.core.errors import InputError, TileloomError
 from tileloom.explore.conform.base import Check, ConformReport, Progress, Skip
+from tileloom.explore.conform.union_mappings import mapping_files, printed_figures
 from tileloom.explore.conform.union_problems import contractions, imported_files, layers
 from tileloom.explore.conform.union_row import UnionRow
+from tileloom.explore.conform.union_two_tools import two_tools
 
-KINDS: tuple[Callable[[Path], Iterable[UnionRow]], ...] = (imported_files, contractions, layers)
+KINDS: tuple[Callable[[Path], Iterable[UnionRow]], ...] = (
+    imported_files, contractions, layers, printed_figures, mapping_files, two_tools,
+)  # fmt: skip
 
 
 def conform_union(reference: str | Path, limit: int | None = None, progress: Progress | None = None) -> ConformReport:

@@ -21,6 +21,8 @@ from tileloom.explore.sources import load_network
 from tileloom.workload.frontends.einsum import parse_einsum
 from tileloom.workload.layers import conv2d, gemm
 from tileloom.workload.problem import Problem
+from tileloom.workload.rewrite.algorithms import rewrite
+from tileloom.workload.rewrite.ttgt import comet_cost
 
 MAX_BYTES = 50_000_000
 Axes = Sequence[Mapping[str, int]]
@@ -146,6 +148,10 @@ def _contraction(row: Mapping[str, str]) -> Iterator[Check]:
             "".join(sorted(row[f"{what.lower()}_indices"])),
             "".join(sorted(classes[what])),
         )
+    moved = rewrite(problem, "ttgt").moved_elements
+    yield same(kind, name, "fewest moved elements", int(row["min_moved_elements"]), moved)
+    cost = round(comet_cost(problem), 6)
+    yield same(kind, name, "cost by COMET's rule", round(float(row["comet_rule_cost"]), 6), cost)
 
 
 def layers(folder: Path) -> Iterator[UnionRow]:

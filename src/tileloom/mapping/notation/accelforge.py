@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
-from tileloom.core.tagged_yaml import TaggedMap
+from tileloom.core.tagged_yaml import TaggedMap, load_tagged
 from tileloom.core.templated_yaml import load_templated
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, Par, Pipe, Seq, TreeNode
+from tileloom.mapping.yaml import scalar
 from tileloom.workload.problem import Problem
 
 _KINDS = ("storage", "toll", "temporal", "spatial", "sequential", "nested", "pipeline", "parallel", "compute")
@@ -35,12 +36,21 @@ def read_mapping(
     path: str | Path, variables: Mapping[str, object] | None = None, folders: Iterable[Path] = ()
 ) -> MappingTree:
     """The mapping of a YAML file (`mapping: nodes: [...]`). InputError when it is not one."""
-    document = load_templated(Path(path), variables or {}, folders)
-    mapping = document.get("mapping", document)
+    return _of_document(load_templated(Path(path), variables or {}, folders), str(path))
+
+
+def parse_mapping(text: str, where: str = "<mapping>") -> MappingTree:
+    """As `read_mapping`, of text without templates."""
+    return _of_document(load_tagged(text, where), where)
+
+
+def _of_document(document: Any, where: str) -> MappingTree:
+    mapping = document.get("mapping", document) if isinstance(document, Mapping) else None
     nodes = mapping.get("nodes") if isinstance(mapping, Mapping) else None
     if not isinstance(nodes, list):
-        raise InputError(f"{path}: no 'mapping: nodes:' list; keys there: {', '.join(document)}", file=str(path))
-    return import_nodes(nodes, str(path))
+        keys = ", ".join(map(str, document)) if isinstance(document, Mapping) else "none"
+        raise InputError(f"{where}: no 'mapping: nodes:' list; keys there: {keys}", file=where)
+    return import_nodes(nodes, where)
 
 
 def import_nodes(nodes: Sequence[Mapping[str, Any]], where: str = "mapping") -> MappingTree:
@@ -195,9 +205,11 @@ def _export(nodes: Sequence[TreeNode], problem: str, indent: str, lines: list[st
             lines.append(indent + _loop_text(node, losses))
         elif isinstance(node, Hold):
             kind = "Toll" if node.mode == "stream" else "Storage"
-            lines.append(f"{indent}- !{kind} {{tensors: [{', '.join(node.tensors)}], component: {node.memory}}}")
+            tensors = ", ".join(map(scalar, node.tensors))
+            lines.append(f"{indent}- !{kind} {{tensors: [{tensors}], component: {scalar(node.memory)}}}")
         elif isinstance(node, Compute):
-            lines.append(f"{indent}- !Compute {{einsum: {node.problem or problem}, component: {node.unit}}}")
+            einsum = scalar(node.problem or problem)
+            lines.append(f"{indent}- !Compute {{einsum: {einsum}, component: {scalar(node.unit)}}}")
         elif isinstance(node, Joint):
             dims = ", ".join(loop.dim for loop in node.loops)
             raise UnsupportedError(f"AccelForge has no loops that advance together ({dims}); export to 'union' instead")
@@ -210,12 +222,12 @@ def _export(nodes: Sequence[TreeNode], problem: str, indent: str, lines: list[st
 
 
 def _loop_text(loop: Loop, losses: list[str]) -> str:
-    values = [f"rank_variable: {loop.dim}", f"tile_shape: {loop.tile}"]
+    values = [f"rank_variable: {scalar(loop.dim)}", f"tile_shape: {loop.tile}"]
     if loop.first is not None:
         values.append(f"initial_tile_shape: {loop.first}")
     if loop.last is not None:
         losses.append(f"the size {loop.last} of the last tile of '{loop.dim}' is not stated; it follows from the bound")
     if not loop.spatial:
         return f"- !Temporal {{{', '.join(values)}}}"
-    values += [f"component: {loop.target}", f"name: {loop.axis}"]
+    values += [f"component: {scalar(loop.target or '')}", f"name: {scalar(loop.axis or '')}"]
     return f"- !Spatial {{{', '.join(values)}}}"

@@ -25,10 +25,15 @@ from tileloom.mapping.tree import MappingTree
 from tileloom.workload.network import Network
 from tileloom.workload.problem import Problem
 
+MAX_NAME = 200
+
 
 def pick_layer(file: MaestroFile, layer: str | None) -> DirectiveLayer:
     """The layer of that name, or the only one. Raises InputError with the names there are."""
     names = [one.name for one in file.layers]
+    longest = max(map(len, names), default=0)
+    if longest > MAX_NAME:
+        raise InputError(f"{file.path}: a layer's name has {longest} characters; at most {MAX_NAME} are read")
     if layer is None and len(names) == 1:
         return file.layers[0]
     if layer not in names:

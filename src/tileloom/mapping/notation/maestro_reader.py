@@ -21,6 +21,8 @@ _ITEMS = ("Type", "Stride", "Dimensions", "Dataflow")
 _DIRECTIVES = ("TemporalMap", "SpatialMap", "Cluster")
 _STRIDED = ("X", "Y", "X'", "Y'")
 _LIMIT = 2**31 - 1
+MAX_MESSAGE = 1000
+"""Names of a file stand in its messages, and may be as long as the file."""
 
 
 def read_mapping(path: str | Path) -> MaestroFile:
@@ -261,7 +263,7 @@ class _Parser:
         return self._tokens[self._at - 1]
 
     def _fail(self, token: Token, message: str) -> NoReturn:
-        raise InputError(f"{self._file}:{token.line}: {message}", file=self._file)
+        raise InputError(f"{self._file}:{token.line}: {message[:MAX_MESSAGE]}", file=self._file)
 
 
 def _brace_hint(word: str) -> str:

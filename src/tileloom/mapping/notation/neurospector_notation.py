@@ -13,7 +13,9 @@ from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.neurospector import DATAFLOWS, Dataflow
 from tileloom.architecture.notation.neurospector_chip import accelerator_of
 from tileloom.core.errors import InputError
+from tileloom.core.tokens import read_text
 from tileloom.mapping.normalise import blocked, hoist
+from tileloom.mapping.notation.levels import form
 from tileloom.mapping.notation.neurospector import read_table, write_table
 from tileloom.mapping.notation.neurospector_tree import table_of, tree_of
 from tileloom.mapping.notation.registry import Notation, ReadMapping, Written
@@ -21,6 +23,7 @@ from tileloom.mapping.tree import MappingTree
 from tileloom.workload.frontends.neurospector import LayerList, layer_of
 from tileloom.workload.problem import Problem
 
+MAX_NAME = 200
 _COMMENT = "# dataflows of LOCAL_BUFFER and GLOBAL_BUFFER: "
 
 
@@ -32,7 +35,15 @@ def write(problem: Problem, architecture: Architecture | None, mapping: MappingT
     accelerator, places = accelerator_of(architecture, problem, names)
     read = table_of(accelerator, blocked(mapping, problem), problem, names, places)
     flows = " ".join(flow or "NONE" for flow in (read.local_flow, read.global_flow))
-    return Written(f"{_COMMENT}{flows}\n" + write_table(accelerator, layer, read.table), read.losses)
+    losses = read.losses
+    chip = accelerator.with_dataflows(read.local_flow, read.global_flow)
+    if not losses:
+        again = hoist(tree_of(chip, read.table, problem, names, places), problem)
+        if form(again, problem) != form(mapping, problem):
+            losses = (
+                "E-ORDER: the order of loops beyond which tensor stays still, and where tiles are held among them",
+            )
+    return Written(f"{_COMMENT}{flows}\n" + write_table(accelerator, layer, read.table), losses)
 
 
 def read(
@@ -42,10 +53,12 @@ def read(
     if problem is None or architecture is None:
         raise InputError(f"{file}: a scheduling table holds neither problem nor chip; give both (--problem, --arch)")
     found, names = layer_of(problem)
-    text = file.read_text(encoding="utf-8")
+    text = read_text(file)
     flows, losses = _dataflows(text)
     accelerator, places = accelerator_of(architecture, problem, names, flows)
     named = re.search(r"(?im)^\s*(?:layer_name|name)\s*=\s*(\S+)", text)
+    if named and len(named.group(1)) > MAX_NAME:
+        raise InputError(f"{file}: the layer's name has {len(named.group(1))} characters; at most {MAX_NAME} are read")
     # The problem given is meant, whatever the file calls it.
     known = LayerList(problem.name, (replace(found, name=named.group(1).lower() if named else found.name),))
     _, table = read_table(file, accelerator, known, text=text)

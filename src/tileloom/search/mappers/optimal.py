@@ -15,6 +15,7 @@ from tileloom.architecture.model import Architecture
 from tileloom.core.errors import UnsupportedError
 from tileloom.cost.base import Cost, CostModel, Profile
 from tileloom.cost.models.loopnest import LoopnestModel
+from tileloom.mapping.constraints import FREE, Constraints, constrain
 from tileloom.mapping.legality import is_legal
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, SearchResult, Status, value_of
@@ -43,6 +44,7 @@ class OptimalMapper:
     pareto      return every non-dominated (energy, latency) mapping as `front`
     node_limit  give up after this many nodes and report the bound reached (0 = never)
     tie_break   among mappings with the best energy take the fastest, among the fastest the one with the least energy
+    constraints on axes and on what memories keep narrow the space; other mappers take the other rules, too
     """
 
     gap: float = 0.0
@@ -50,6 +52,7 @@ class OptimalMapper:
     pareto: bool = False
     node_limit: int = 0
     tie_break: bool = True
+    constraints: Constraints = FREE
     model: CostModel | None = None
 
     name: ClassVar[str] = "optimal"
@@ -63,8 +66,14 @@ class OptimalMapper:
                 f"mapper 'optimal' proves optima of model 'loopnest', not of '{self.model.name}'; "
                 "use mapper 'exhaustive' or 'random' with it (E-MODEL)"
             )
+        if not self.constraints.plain:
+            raise UnsupportedError(
+                "mapper 'optimal' takes constraints on axes (dims, max_dims, min_util, allow_reduction) and on what memories "
+                "keep; for no_spatial, full_at, tile, order and max_size use mapper 'exhaustive', 'hybrid', 'genetic', "
+                "'decoupled' or 'random'"
+            )
         started = perf_counter()
-        setting = setting_of(problem, architecture)
+        setting = setting_of(problem, constrain(problem, architecture, self.constraints))
         job = _Job(self, setting, objective, Layout(setting, rank_groups(setting)), required_use(setting))
         if not setting.dims or problem.copy:
             result = job.without_loops()

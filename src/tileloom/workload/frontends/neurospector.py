@@ -120,13 +120,20 @@ MATMUL: Names = ("N", "M", None, None, "K", None, None, None)
 def layer_of(problem: Problem) -> tuple[ConvLayer, Names]:
     """A convolution or matrix product as a layer of this format; padding is counted as stored values.
 
+    Dimensions are known by their letters in either case; B stands for the batch as well as N.
+
     Raises UnsupportedError for any other einsum, for dilation and for two different strides.
     """
     reasons = []
-    names = MATMUL if set(problem.extents) == {"M", "N", "K"} else CONVOLUTION
+    own = {d.upper(): d for d in problem.extents}
+    if "B" in own and "N" not in own:
+        own["N"] = own.pop("B")
+    columns = MATMUL if set(own) == {"M", "N", "K"} else CONVOLUTION
+    names = tuple(own.get(n) if n else None for n in columns)
     stray = set(problem.extents) - {n for n in names if n}
-    dims = tuple(problem.extents.get(n, 1) if n else 1 for n in names)
-    strides = {c for t in problem.tensors for a in t.axes if len(a.terms) == 2 for d, c in a.terms if d in ("P", "Q")}
+    dims = tuple(problem.extents[n] if n else 1 for n in names)
+    moved = (own.get("P"), own.get("Q"))
+    strides = {c for t in problem.tensors for a in t.axes if len(a.terms) == 2 for d, c in a.terms if d in moved}
     if stray:
         reasons.append(f"dimensions {', '.join(sorted(stray))} have no column")
     if len(strides) > 1:
@@ -136,7 +143,7 @@ def layer_of(problem: Problem) -> tuple[ConvLayer, Names]:
         reasons.append("its tensors are not those of a plain convolution or matrix product (dilation, transposed)")
     if reasons:
         raise UnsupportedError(f"NeuroSpector's tables cannot hold problem '{problem.name}': {'; '.join(reasons)}")
-    return layer, tuple(n if n in problem.extents else None for n in names)
+    return layer, names
 
 
 def _same_sizes(problem: Problem, layer: ConvLayer, names: Names) -> bool:

@@ -30,7 +30,14 @@ class NeurospectorModel:
 
     name: ClassVar[str] = "neurospector"
     profile: ClassVar[Profile] = Profile(
-        operations=("conv2d", "matmul"), max_inputs=2, min_memories=2, max_memories=3, imperfect=False, uneven=False
+        operations=("conv2d", "matmul"),
+        max_inputs=2,
+        min_memories=2,
+        max_memories=3,
+        imperfect=False,
+        uneven=False,
+        orders="reuse",
+        padding=False,
     )
 
     def evaluate(self, problem: Problem, architecture: Architecture, mapping: MappingTree) -> Cost:

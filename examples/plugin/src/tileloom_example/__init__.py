@@ -1,0 +1,1 @@
+"""A worked example of a Tileloom plug-in. Each module is one extension point; pyproject.toml names them."""

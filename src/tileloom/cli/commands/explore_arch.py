@@ -1,0 +1,75 @@
+"""`tileloom explore-arch`: shapes of a chip's array and the bandwidth that fills it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from tileloom.cli import options as o
+
+if TYPE_CHECKING:
+    from tileloom.search.objective import Objective
+
+
+def command(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Library name, file, or an einsum with --size.")],
+    arch: o.Arch,
+    aspect: Annotated[
+        str | None, typer.Option(metavar="RxC,RxC", help="Rows x columns of the array, as 1x256,2x128; or all.")
+    ] = None,
+    fill_bandwidth: Annotated[
+        str | None, typer.Option(metavar="N,N", help="GB/s of the memory outside the array, as 1,2,4.")
+    ] = None,
+    memory: Annotated[str | None, typer.Option(help="The memory whose bandwidth changes.")] = None,
+    fanout: Annotated[str | None, typer.Option(help="The array that changes; default: the largest.")] = None,
+    objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "edp",
+    mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
+    model: o.Model = "loopnest",
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Mapper option.")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Only this layer; may be repeated.")] = None,
+    size: o.Size = None,
+    bind: o.Bind = None,
+    bits: o.Bits = None,
+    variables: o.Variables = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor write remembered answers.")] = False,
+    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write tables and report.html here.")] = None,
+    json: o.Json = False,
+) -> None:
+    """Map every layer on every variant of ARCH: aspect ratios, fill bandwidths, or both.
+
+    Exit code 1 when something does not fit.
+    """
+    from tileloom import api
+    from tileloom.cli import mapping_view as view
+    from tileloom.cli.show import progress_bar
+    from tileloom.cli.study_view import show_study
+    from tileloom.core.errors import InputError
+    from tileloom.explore.arch_study import arch_result, explore_architecture
+    from tileloom.explore.arch_variants import all_aspects, parse_aspects, parse_bandwidths
+
+    if aspect is None and fill_bandwidth is None:
+        raise InputError("nothing varies; give --aspect 1x256,2x128 (or all), --fill-bandwidth 1,2,4, or both")
+    given = o.plain_pairs("--set", variables)
+    loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
+    chip = api.load_architecture(arch, variables=given, workload=loaded)
+    shapes = [] if aspect is None else all_aspects(chip, fanout) if aspect == "all" else parse_aspects(aspect)
+    chosen = cast("Objective", objective)
+    with progress_bar("Variants", progress) as callback:
+        found = explore_architecture(
+            [d.problem for d in loaded.problems],
+            chip,
+            chosen,
+            aspects=shapes,
+            bandwidths=[] if fill_bandwidth is None else parse_bandwidths(fill_bandwidth),
+            memory=memory,
+            fanout=fanout,
+            mapper=mapper,
+            model=model,
+            options=view.mapper_options({"gap": 0.02} if mapper == "optimal" else {}, option),
+            cache=not no_cache,
+            progress=callback,
+        )
+    show_study(arch_result(found, chip, chosen, memory), out, json)

@@ -1,0 +1,72 @@
+"""Native loops against rewrites: what moving costs by hand, and the published finding with the restriction it needs."""
+
+from dataclasses import replace
+
+import pytest
+
+from tileloom.architecture.load import parse_architecture
+from tileloom.architecture.model import Memory
+from tileloom.core.errors import InputError
+from tileloom.cost.rewrite import rewrite_cost
+from tileloom.explore.algorithms import ANY, ONE, algorithms_result, compare_algorithms
+from tileloom.workload.frontends.einsum import parse_einsum
+from tileloom.workload.layers import conv2d
+from tileloom.workload.rewrite.algorithms import rewrite
+
+CHIP = parse_architecture("""
+name: wide
+nodes:
+- {memory: DRAM, unbounded: true, access: {energy_pj: 8.0, width_bits: 16, bits_per_cycle: 64}, keep: all}
+- {memory: L2, size_bits: 100000, access: {energy_pj: 1.0, width_bits: 8, bits_per_cycle: 512}, keep: all}
+- fanout: PE
+  axes: [{name: X, size: 16}, {name: Y, size: 16}]
+- {compute: MAC, energy_pj: 0.5}
+""")
+
+
+def test_a_transpose_reads_and_writes_every_element_once() -> None:
+    # B is [n, k] between two others: only A [k, x, m] must move, 5 * 4 * 5 = 100 elements of 8 bits.
+    problem = parse_einsum("C[m, x, n] += A[m, k, x] * B[k, n]", {"m": 5, "k": 4, "x": 5, "n": 3}, name="t")
+    found = rewrite(problem, "ttgt")
+    assert [(m.tensor, m.reads, m.writes) for m in found.moves] == [("A", 100, 100)]
+    cost = rewrite_cost(found, CHIP)
+    elements = found.moved_elements
+    assert cost.energy_pj == 2 * elements * 8 / 16 * 8.0
+    assert cost.cycles == -(-2 * elements * 8 // 64)
+    assert cost.extra_bits == elements * 8
+
+
+def test_reads_and_writes_overlap_where_ports_are_separate() -> None:
+    dram = replace(CHIP.memories[0], ports="separate")
+    chip = replace(CHIP, nodes=tuple(dram if isinstance(n, Memory) and n.name == "DRAM" else n for n in CHIP.nodes))
+    found = rewrite(conv2d("c", K=4, C=2, H=6, W=6, R=3, S=3, pad=1), "im2col")
+    move = found.moves[0]
+    assert move.writes > move.reads
+    assert rewrite_cost(found, chip).cycles == -(-move.writes * 8 // 64)
+
+
+def test_ttgt_wins_only_where_an_axis_takes_one_dim() -> None:
+    problem = parse_einsum("C[a, b, c] += A[a, d, e, c] * B[e, b, d]", dict.fromkeys("abcde", 4), name="ccsd7-4")
+    found = compare_algorithms([problem], CHIP, cache=False)
+    edp = {(o.rewrite.label, o.rule): o.core_edp or 0.0 for o in found}
+    assert edp["native", ONE] > 1.5 * edp["ttgt", ONE]
+    assert edp["native", ANY] < 1.1 * edp["ttgt", ANY]
+    table = algorithms_result(found, CHIP, "edp")
+    assert table.complete and len(table.rows) == len(found)
+    total, alone = table.column("total_edp_pj_cycles"), table.column("edp_pj_cycles")
+    moved = table.column("moved_elements")
+    assert all((t > a) == bool(m) for t, a, m in zip(total, alone, moved, strict=True))  # type: ignore[operator]
+
+
+def test_overlapped_moves_cost_no_more_time_than_one_after_the_other() -> None:
+    problem = conv2d("c", K=4, C=2, H=6, W=6, R=3, S=3)
+    apart = compare_algorithms([problem], CHIP, algorithms=("im2col",), rules=(ANY,), cache=False)[0]
+    beside = replace(apart, overlap=True)
+    assert apart.total_edp is not None and beside.total_edp is not None
+    assert beside.total_edp < apart.total_edp
+    assert "im2col" in algorithms_result([apart], CHIP, "edp").headline[0][1]
+
+
+def test_unknown_rules_are_named() -> None:
+    with pytest.raises(InputError, match="no rule 'two'"):
+        compare_algorithms([], CHIP, rules=("two",))
