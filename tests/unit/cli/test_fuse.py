@@ -49,6 +49,7 @@ def test_json_holds_every_point(call: list[str], capsys: pytest.CaptureFixture[s
         (["--tile-x", "0"], "--tile-x: '0' is not a whole number"),
         (["--objective", "speed"], "--objective is 'speed'"),
         (["--lpf-limit", "0"], "--lpf-limit is '0'"),
+        (["--max-layers", "3"], "--max-layers limits the stacks that --cuts all tries"),
         (["--cuts", "9"], "no layer 9 to cut after"),
         (["--cuts", "2,1"], "must stand in the order of the layers"),
     ],

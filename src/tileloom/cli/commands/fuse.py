@@ -160,6 +160,8 @@ def _study(
         faults.append(f"--objective is '{objective}'; expected energy, latency or edp")
     if lpf_limit != "optimal" and not (lpf_limit.isdecimal() and 1 <= int(lpf_limit) <= 10):
         faults.append(f"--lpf-limit is '{lpf_limit}'; expected 1 to 10, or optimal")
+    if max_layers is not None and cuts != "all":
+        faults.append(f"--max-layers limits the stacks that --cuts all tries; --cuts is '{cuts}'")
     if faults:
         raise InputError(faults)
     return Study(
