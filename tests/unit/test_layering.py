@@ -60,3 +60,9 @@ def test_a_wrong_import_is_found(line: str) -> None:
 def test_no_source_file_is_over_600_lines() -> None:
     long = [f"{p}: {n} lines" for p in sources() if (n := len(p.read_text().splitlines())) > 600]
     assert not long, "\n".join(long)
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    """Folders of tests are no packages: pytest cannot import two modules of one name in a run."""
+    names = [p.name for p in Path(__file__).parents[1].rglob("test_*.py") if "frontends" not in p.parts[:-1]]
+    assert sorted(names) == sorted(set(names))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.architecture.model import Architecture
+from tileloom.architecture.notation.zigzag_library import machine_files
 from tileloom.core.errors import InputError
 from tileloom.explore.accelforge_files import YAML_ENDINGS, has_section, read_chip
 from tileloom.mapping.tree import MappingTree
@@ -149,6 +150,11 @@ def load_architecture(
             f"{source}: a MAESTRO hardware file has no memories or wires to map onto; evaluate a .m mapping on it "
             "(tileloom evaluate FILE.m --arch HW.m), or give a library name or YAML file",
             file=str(source),
+        )
+    if str(source) in machine_files():
+        raise InputError(
+            f"'{source}' is a machine of DeFiNES, in ZigZag's own form: `tileloom fuse NETWORK --arch {source}` runs "
+            "networks on it, and search.zigzag.loma.best_mapping single layers"
         )
     if has_section(_path(source), "arch"):
         problems = _problems(workload)

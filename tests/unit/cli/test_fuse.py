@@ -49,6 +49,7 @@ def test_json_holds_every_point(call: list[str], capsys: pytest.CaptureFixture[s
         (["--tile-x", "0"], "--tile-x: '0' is not a whole number"),
         (["--objective", "speed"], "--objective is 'speed'"),
         (["--lpf-limit", "0"], "--lpf-limit is '0'"),
+        (["--max-layers", "3"], "--max-layers limits the stacks that --cuts all tries"),
         (["--cuts", "9"], "no layer 9 to cut after"),
         (["--cuts", "2,1"], "must stand in the order of the layers"),
     ],
@@ -65,6 +66,33 @@ def test_a_chip_and_a_network_must_be_given(capsys: pytest.CaptureFixture[str]) 
     assert "--arch is missing" in capsys.readouterr().err
     assert run("fuse", "no-such-network", "--arch", "eyeriss") == 2
     assert "no-such-network" in capsys.readouterr().err
+
+
+def test_options_beside_a_study_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("depth_first:\n  network: defines-fsrcnn\n  architecture: defines-tpu-like\n")
+    assert run("fuse", str(file), "--arch", "eyeriss", "--tile-x", "4", "--faithful") == 2
+    assert "is a study file, which says this itself: leave out --arch, --tile-x, --faithful" in capsys.readouterr().err
+    assert run("fuse", str(tmp_path / "styud.yaml")) == 2
+    assert "styud.yaml: no such file" in capsys.readouterr().err
+
+
+def test_tiles_that_no_map_fills_are_refused(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*call, "--tile-x", "9,100000", "--tile-y", "1243") == 2
+    shown = capsys.readouterr().err
+    assert "tile_x: 100000 is more than any map that ends a stack has; give at most 376" in shown
+    assert "tile_y: 1243" in shown and "give at most 1242" in shown
+    assert run(*call, "--tile-x", "4000", "--cuts", "all") == 2
+    assert "tile_x: 4000" in capsys.readouterr().err
+
+
+def test_a_hardware_file_without_its_array_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chip = tmp_path / "chip.yaml"
+    chip.write_text("name: chip\nmemories: {}\n")
+    assert run("fuse", "defines-fsrcnn", "--arch", str(chip)) == 2
+    assert "operational_array: is missing" in capsys.readouterr().err
+    assert run("map", "resnet18", "--arch", "defines-tpu-like") == 2
+    assert "`tileloom fuse NETWORK --arch defines-tpu-like` runs networks on it" in capsys.readouterr().err
 
 
 def test_the_fused_optimum_comes_from_its_own_registry(

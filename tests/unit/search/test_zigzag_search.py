@@ -133,3 +133,11 @@ def test_layers_whose_inputs_our_rules_count_wider_are_mapped(name: str) -> None
     found = LomaMapper(candidates=2).search(problem, chip, "energy")
     assert found.mapping is not None, found.reasons
     assert is_legal(problem, chip, found.mapping)
+
+
+def test_objectives_and_limits_that_do_not_exist_are_refused() -> None:
+    layer, machine = small_layer(), parse_machine(SMALL_MACHINE)
+    with pytest.raises(InputError, match="objective is 'speed'; expected one of: energy, latency, edp"):
+        best_mapping(layer, machine, 6, "speed")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="lpf_limit is 0; expected at least 1"):
+        best_mapping(layer, machine, 0)

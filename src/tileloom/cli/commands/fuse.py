@@ -18,6 +18,7 @@ SHOWN = 12
 
 
 def command(
+    context: typer.Context,
     network: Annotated[
         str, typer.Argument(metavar="NETWORK", help="Study file (YAML), ONNX, YAML or ZigZag network, or library name.")
     ],
@@ -66,6 +67,7 @@ def command(
         loops = _loops(max_fused_loops)
         _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json, gap, loops)
     if is_study(network):
+        _refuse_options(context, network)
         study = read_study(network)
     else:
         study = _study(network, arch, mode, tile_x, tile_y, cuts, objective, lpf_limit, faithful, max_layers)
@@ -80,6 +82,17 @@ def command(
     else:
         _print(result)
     raise typer.Exit(1 if result.failed else 0)
+
+
+def _refuse_options(context: typer.Context, file: str) -> None:
+    """A study file says these itself: an option beside it would be dropped without a word."""
+    from tileloom.core.errors import InputError
+
+    own = ("arch", "mode", "tile_x", "tile_y", "cuts", "objective", "lpf_limit", "faithful", "max_layers")
+    sources = {name: context.get_parameter_source(name) for name in own}
+    given = [f"--{n.replace('_', '-')}" for n, s in sources.items() if s is not None and s.name != "DEFAULT"]
+    if given:
+        raise InputError(f"{file} is a study file, which says this itself: leave out {', '.join(given)}")
 
 
 def _optimal(
@@ -139,12 +152,16 @@ def _study(
     from tileloom.explore.depth_first.study import Study, read_cuts, read_list, read_modes
 
     faults = []
+    if Path(network).suffix in (".yaml", ".yml") and not Path(network).exists():
+        faults.append(f"{network}: no such file")
     if arch is None:
         faults.append("--arch is missing: which chip?")
     if objective not in ("energy", "latency", "edp"):
         faults.append(f"--objective is '{objective}'; expected energy, latency or edp")
     if lpf_limit != "optimal" and not (lpf_limit.isdecimal() and 1 <= int(lpf_limit) <= 10):
         faults.append(f"--lpf-limit is '{lpf_limit}'; expected 1 to 10, or optimal")
+    if max_layers is not None and cuts != "all":
+        faults.append(f"--max-layers limits the stacks that --cuts all tries; --cuts is '{cuts}'")
     if faults:
         raise InputError(faults)
     return Study(

@@ -5,7 +5,7 @@ The result is written by files.py and drawn by report/depth_first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,6 +76,7 @@ def run_study(
     setting = sources.setting
     cuts = _cuts(setting, study)
     stacks = cut(setting.graph, cuts, setting.rules, setting.pads)
+    _refuse_unreachable(setting, study, [s.extent for s in stacks])
     study = replace(
         study,
         tile_xs=study.tile_xs or default_tiles([s.extent[0] for s in stacks]),
@@ -94,6 +95,22 @@ def run_study(
         # Nothing runs at all: the points say why.
         search = None
     return StudyResult(study, sources, grid, search, _baselines(setting, study, cuts, workers, store))
+
+
+def _refuse_unreachable(setting: Setting, study: Study, ends: Sequence[Sequence[int]]) -> None:
+    """A tile that no map fills would be costed as the whole map under a size that it does not have."""
+    if study.cuts == "all":
+        ends = [[n.layer.sizes.get(n.dim(axis), 1) for axis in ("x", "y")] for n in setting.graph.nodes]
+    faults = []
+    for name, sizes, extents in zip(("tile_x", "tile_y"), (study.tile_xs, study.tile_ys), zip(*ends)):
+        largest = max(extents)
+        faults += [
+            f"{name}: {size} is more than any map that ends a stack has; give at most {largest}, the whole of the largest"
+            for size in sizes or ()
+            if size > largest
+        ]
+    if faults:
+        raise InputError([f"{study.network}: {fault}" for fault in faults])
 
 
 def _cuts(setting: Setting, study: Study) -> Cuts:

@@ -67,7 +67,7 @@ def read_any_machine(source: str) -> tuple[ZigzagMachine, Dataflow, list[str]]:
     if member is not None:
         machine = _pick(read_defines_architectures(member[0]), member[1], source)
         return machine, dataflow_of(machine), []
-    if source in machine_files() or "operational_array" in _keys(source):
+    if source in machine_files() or _keys(source) & {"operational_array", "memories"}:
         machine = load_machine(source)
         return machine, dataflow_of(machine), []
     converted = convert_architecture(load_architecture(source))

@@ -72,8 +72,13 @@ def best_mapping(
     faithful    the first mapping of least objective in the original's order of enumeration, and the original's model;
                 otherwise the corrected model, and ties go to the smaller of the other quantity
     Layers with two activations need `machine.with_twin("I1", "I2")` and `layer.relinked({second: "I2"})`.
-    Raises InputError when an operand is linked to no memory. Infeasible is a value: `Found.fits` is False.
+    Raises InputError when an operand is linked to no memory, for an unknown objective and for a limit below 1.
+    Infeasible is a value: `Found.fits` is False.
     """
+    if objective not in OBJECTIVES:
+        raise InputError(f"objective is '{objective}'; expected one of: {', '.join(OBJECTIVES)}")
+    if lpf_limit is not None and lpf_limit < 1:
+        raise InputError(f"lpf_limit is {lpf_limit}; expected at least 1, or None for the optimum")
     rules = get_version(version, faithful)
     placed = place(layer, machine)
     task = Task(layer, machine, by_level(placed, layer, machine), temporal_sizes(layer, placed, rules), rules)
@@ -211,4 +216,5 @@ def too_small(layer: ZigzagLayer, machine: ZigzagMachine) -> str:
         f"{o.name} has {o.elements(layer.sizes) * o.bits} bits, its top memory '{tops[o.name].name}' {tops[o.name].size_bits}"
         for o in layer.operands
     ]
-    return f"layer '{layer.name}' fits on machine '{machine.name}' in no order of its loops: " + "; ".join(needs)
+    named = f"layer '{layer.name}'" if layer.name else "the layer"
+    return f"{named} fits on machine '{machine.name}' in no order of its loops: " + "; ".join(needs)
