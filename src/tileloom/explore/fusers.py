@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tileloom.core.registry import Registry
+from tileloom.core.registry import Registry, from_module
 
 
 @dataclass(frozen=True)
 class FuseCall:
-    """What the command line was asked. out: folder to write into, or None."""
+    """What the command line was asked.
+
+    out   folder to write into, or None;  gap: stop at this proven share;  max_fused_loops: None = no limit
+    """
 
     network: str
     architecture: str
@@ -23,6 +26,8 @@ class FuseCall:
     bind: Mapping[str, int]
     out: Path | None
     progress: Callable[[str, int, int], None] | None
+    gap: float = 0.0
+    max_fused_loops: int | None = 1
 
 
 class FuseAnswer(Protocol):
@@ -37,5 +42,8 @@ class FuseAnswer(Protocol):
 
 
 FUSERS: Registry[Callable[[FuseCall], FuseAnswer]] = Registry(
-    kind="way to fuse", group="tileloom.fusers", builtin={}, about={}
+    kind="way to fuse",
+    group="tileloom.fusers",
+    builtin={"optimal": from_module("tileloom.explore.fused_record:fuse_optimal")},
+    about={"optimal": "the proven best schedule with intermediates on chip, over all mappings of every layer"},
 )

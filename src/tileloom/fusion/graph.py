@@ -180,7 +180,7 @@ def read_graph(network: ZigzagNetwork) -> Graph:
     faults = list(_faults(network))
     if faults:
         raise InputError([f"network '{network.name}': {f}" for f in faults])
-    return Graph(network.name, tuple(_plain_node(n) for n in ordered))
+    return Graph(network.name, tuple(n for node in ordered for n in _plain_nodes(node)))
 
 
 Pads = Mapping[tuple[NodeId, str], tuple[int, int]]
@@ -231,10 +231,33 @@ def _reach(name: str, node: GraphNode, feed: Feed, own: str, pad: int, from_outs
     return Reach(own, None, own, 1, 1, 1, renamed.get(own, own), pad)
 
 
-def _plain_node(node: ZigzagNode) -> GraphNode:
+USUAL_NAMES = {"IX": "OX", "IY": "OY", "C": "K"}
+"""The producer's dimension behind an operand's, in files that do not say it (ZigZag's own workloads)."""
+
+
+def _plain_nodes(node: ZigzagNode) -> Iterator[GraphNode]:
+    """The layer, behind an input node for each data operand that comes from outside without the file saying so."""
     renamed = dict(node.renamed)
-    feeds = tuple(Feed(op, ids[0], renamed.get(op, ())) for op, ids in node.sources if ids)
-    return GraphNode(node.number, node.layer, feeds)
+    made = {name: ids[0] for name, ids in node.sources if ids}
+    feeds = []
+    for operand in node.layer.inputs:
+        usual = tuple((a, USUAL_NAMES.get(a, a)) for a in operand.axes if a != "B")
+        names = renamed.get(operand.name) or usual
+        if operand.name in made:
+            feeds.append(Feed(operand.name, made[operand.name], names))
+        elif operand.memory_operand == "I1" and operand.name not in node.constants:
+            source = f"input of layer {node.number}"
+            extents = operand.extents(node.layer.sizes)
+            yield input_node(source, {to: extents[own] for own, to in names}, operand.bits)
+            feeds.append(Feed(operand.name, source, names))
+    yield GraphNode(node.number, node.layer, tuple(feeds))
+
+
+def input_node(name: str, sizes: dict[str, int], bits: int) -> GraphNode:
+    """A map that is fetched: its output lies in the memories of inputs."""
+    axes = tuple(sizes)
+    output = ZigzagOperand("O", axes, axes, (), bits=bits, partial_bits=bits, memory_operand="I1", is_output=True)
+    return GraphNode(name, ZigzagLayer(name, tuple(sizes.items()), (output,), kind="input"))
 
 
 def _faults(network: ZigzagNetwork) -> Iterator[str]:

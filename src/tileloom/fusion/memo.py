@@ -51,11 +51,13 @@ def answer(question: Question, machine: ZigzagMachine, searching: Searching) -> 
     """The best mapping, or why there is none.
 
     LOMA fills lower memories first, which can leave no room above where many instances hold copies. Unless the
-    original's behaviour is asked for, the search over all allocations has the last word then.
+    original's behaviour is asked for, the search over all allocations (slow) has the last word once inputs and output
+    may use every memory.
     """
     chip = question.machine(machine)
     found = best_mapping(question.layer, chip, searching.lpf_limit, searching.objective, faithful=searching.faithful)
-    if found.fits or searching.faithful:
+    everything = all(machine.top(o).name == name for o, name in question.tops if o != WEIGHTS)
+    if found.fits or searching.faithful or not everything:
         return found
     return best_mapping(question.layer, chip, None, "energy", faithful=False)
 

@@ -194,7 +194,9 @@ def _stacks(setting: Setting, space: Space) -> Iterator[tuple[int, int, Stack]]:
     graph = setting.graph
     rules = replace(setting.rules, cut_zero_is_no_cut=False)
     if space.cuts != "all":
-        stacks = cut(graph, space.cuts, rules, setting.pads)
+        # The original's automatic cuts can hold the input, which no layer needs as a stack of its own.
+        cuts = tuple(c for c in space.cuts if c not in graph or not graph[c].is_input)
+        stacks = cut(graph, cuts, rules, setting.pads)
         yield from ((i, i + 1, s) for i, s in enumerate(stacks))
         return
     units = units_of(graph, rules)
@@ -207,9 +209,9 @@ def _stacks(setting: Setting, space: Space) -> Iterator[tuple[int, int, Stack]]:
             layers = [n for unit in units[first:last] for n in unit if not graph[n].is_input]
             if last > first + 1 and not is_stack(graph, layers):
                 continue
-            cuts = [b for b in (borders[first], borders[last]) if b is not None]
+            around = [b for b in (borders[first], borders[last]) if b is not None]
             wanted = (borders[first], borders[last])
-            stack = next(s for s in cut(graph, cuts, rules, setting.pads) if (s.before, s.after) == wanted)
+            stack = next(s for s in cut(graph, around, rules, setting.pads) if (s.before, s.after) == wanted)
             shallow = space.max_layers is None or len(stack.graph.layers) <= space.max_layers
             if shallow or last == first + 1 or wanted in automatic:
                 yield first, last, stack

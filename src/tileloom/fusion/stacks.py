@@ -11,10 +11,9 @@ from itertools import pairwise
 from math import prod
 
 from tileloom.core.errors import InputError
-from tileloom.cost.models.zigzag.layer import ZigzagLayer, ZigzagOperand
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
 from tileloom.fusion.geometry import counted_tile
-from tileloom.fusion.graph import AXES, FIRST_AXES, Feed, Graph, GraphNode, NodeId, Pads, aim
+from tileloom.fusion.graph import AXES, FIRST_AXES, Feed, Graph, GraphNode, NodeId, Pads, aim, input_node
 from tileloom.fusion.rules import Rules
 
 WEIGHTS, INPUTS, OUTPUTS = "I2", "I1", "O"
@@ -280,10 +279,4 @@ def _stack_input(graph: Graph, producer: NodeId, number: int, readers: Iterable[
                 name = renamed[axis]
                 own = stored.get(name, extent) if feed.stored is not None and name in spatial else extent
                 sizes[name] = (max if name in spatial else min)(sizes.get(name, own), own)
-    return _input_node(f"substack_input_layer_{number}", sizes, bits)
-
-
-def _input_node(name: str, sizes: dict[str, int], bits: int) -> GraphNode:
-    axes = tuple(sizes)
-    output = ZigzagOperand("O", axes, axes, (), bits=bits, partial_bits=bits, memory_operand=INPUTS, is_output=True)
-    return GraphNode(name, ZigzagLayer(name, tuple(sizes.items()), (output,), kind="input"))
+    return input_node(f"substack_input_layer_{number}", sizes, bits)

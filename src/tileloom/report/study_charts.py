@@ -220,9 +220,9 @@ class _Axis:
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         if self.logarithmic:
-            whole = self.high - self.low > 2.5
+            whole, narrow = self.high - self.low > 2.5, self.high - self.low < 0.8
             for power in range(floor(self.low), ceil(self.high) + 1):
-                for digit in (1,) if whole else (1, 2, 5):
+                for digit in (1,) if whole else range(1, 10) if narrow else (1, 2, 5):
                     value = digit * 10.0**power
                     if self.low <= log10(value) <= self.high:
                         yield self.at(value), f"{value:g}" if 1e-3 <= value < 1e6 else f"{value:.0e}".replace("e+", "e")

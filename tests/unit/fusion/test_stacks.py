@@ -133,3 +133,19 @@ def test_several_outputs_are_refused() -> None:
 
 def test_single_layer_cuts() -> None:
     assert choose_cuts(prepare(CHAIN, machine()), "single") == (0, 1, 2)
+
+
+def test_files_that_do_not_name_the_producers_dimensions_get_the_usual_ones() -> None:
+    bare = replace(CHAIN, nodes=tuple(replace(n, renamed=()) for n in CHAIN.nodes))
+    # Batches are counted by neither.
+    named = {n.id: [dict(f.renamed) for f in n.feeds] for n in read_graph(CHAIN).nodes}
+    assert {n.id: [dict(f.renamed) for f in n.feeds] for n in read_graph(bare).nodes} == named
+
+
+def test_data_that_no_layer_makes_is_an_input_even_where_the_file_has_no_node_for_it() -> None:
+    first = CHAIN.nodes[1]
+    loose = replace(CHAIN, nodes=(replace(first, sources=(("W", ()),)), *CHAIN.nodes[2:]))
+    found = read_graph(loose).nodes
+    assert [n.id for n in found] == ["input of layer 0", 0, 1, 2, 3]
+    assert found[0].layer.sizes == {"K": 2, "OX": 12, "OY": 12}
+    assert [f.producer for f in found[1].feeds] == ["input of layer 0"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +59,44 @@ class AccelforgeArchitecture:
         components: Mapping[str, ComponentNumbers] | None = None,
         fused: bool = False,
         min_usage: float | None = None,
+        inside: frozenset[str] | None = None,
     ) -> Architecture:
         """The architecture that an einsum meets.
 
         components  numbers of the component models, by component
         fused       False: every tensor is kept in the outermost memory;  True: as the file says
         min_usage   replaces `min_usage` of every spatial dimension
+        inside      with `fused`: exactly these tensors are not held in the outermost memory
 
         Raises InputError with every fault of every node, UnsupportedError for what has no counterpart.
         """
         met = einsum_of(einsum) if isinstance(einsum, Problem) else einsum
         resolver = Resolver(
-            self.source, self.variables, met, components=components or {}, fused=fused, min_usage=min_usage
-        )
+            self.source, self.variables, met, components=components or {}, fused=fused, min_usage=min_usage, inside=inside,
+        )  # fmt: skip
         return resolver.architecture(self.name, self.nodes)
+
+    def resolve_fused(
+        self,
+        einsum: AccelforgeEinsum,
+        *,
+        components: Mapping[str, ComponentNumbers] | None = None,
+        min_usage: float | None = None,
+    ) -> dict[frozenset[str], Architecture]:
+        """Set of tensors that are not in the outermost memory -> the architecture then, for every set the rules allow.
+
+        Raises as `resolve`.
+        """
+        resolver = Resolver(
+            self.source, self.variables, einsum, components=components or {}, fused=True, min_usage=min_usage
+        )
+        free, never = resolver.outermost_choice(self.nodes)
+        sets = [
+            never.union(extra)
+            for count in range(len(free - never) + 1)
+            for extra in combinations(sorted(free - never), count)
+        ]
+        return {s: self.resolve(einsum, components=components, fused=True, min_usage=min_usage, inside=s) for s in sets}
 
     def components_without_numbers(self) -> tuple[str, ...]:
         """Components whose class would have to be run to know their numbers, outermost first."""

@@ -47,9 +47,10 @@ class Resolver:
         components: Mapping[str, ComponentNumbers],
         fused: bool,
         min_usage: float | None,
+        inside: frozenset[str] | None = None,
     ) -> None:
         self.source, self.einsum, self.components = source, einsum, components
-        self.fused, self.min_usage = fused, min_usage
+        self.fused, self.min_usage, self.inside = fused, min_usage, inside
         self.names: dict[str, Value] = {**variables, **einsum.sets}
         self.faults: list[str] = []
         self.outermost = True
@@ -195,12 +196,32 @@ class Resolver:
         may_keep = self._set(rules.get("may_keep", "Nothing" if "keep" in rules else "All"), f"{place}: may_keep")
         if self.outermost and not self.fused:
             keep = everything
+        if self.outermost and self.fused and self.inside is not None:
+            keep = may_keep = self._outermost(keep, may_keep, place)
         self.outermost = False
         held = TensorNames(keep.certain, keep.possible | may_keep.possible, everything.universe)
         self.names[node["name"]] = held
         keep_now = TensorNames(keep.certain, keep.certain, everything.universe)
         may_now = TensorNames(held.possible, held.possible, everything.universe)
         return keep_now, may_now
+
+    def _outermost(self, keep: TensorNames, may_keep: TensorNames, place: str) -> TensorNames:
+        """What the outermost memory holds when the tensors `inside` are to live further in."""
+        inside = self.inside or frozenset()
+        held = keep.all - inside
+        wrong = sorted((inside & keep.certain) | (held - keep.possible - may_keep.possible))
+        if wrong:
+            raise InputError(f"{place}: its rules leave no choice for {', '.join(wrong)}")
+        return TensorNames(held, held, keep.universe)
+
+    def outermost_choice(self, given: Iterable[TaggedMap]) -> tuple[frozenset[str], frozenset[str]]:
+        """(tensors that need not, tensors that must not be in the outermost memory)."""
+        node = next(n for n in given if n.tag == "Memory")
+        place, rules = self._place(node), node.get("tensors") or {}
+        keep = self._set(rules.get("keep", "Nothing"), place)
+        may_keep = self._set(rules.get("may_keep", "Nothing" if "keep" in rules else "All"), place)
+        free = keep.all - keep.certain
+        return free, free - keep.possible - may_keep.possible
 
     def _value_bits(self, node: TaggedMap, place: str) -> tuple[tuple[str, int], ...]:
         rules = node.get("bits_per_value")

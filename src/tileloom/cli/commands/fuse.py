@@ -39,6 +39,12 @@ def command(
     optimal: Annotated[
         bool, typer.Option("--optimal", help="The fused optimum over mappings of our own, not depth-first tiles.")
     ] = False,
+    gap: Annotated[
+        float, typer.Option(min=0, max=0.99, help="With --optimal: stop at this proven relative gap.")
+    ] = 0.0,
+    max_fused_loops: Annotated[
+        str, typer.Option("--max-fused-loops", help="With --optimal: loops that layers may share, a number or inf.")
+    ] = "1",
     bind: o.Bind = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -57,7 +63,8 @@ def command(
     from tileloom.report.depth_first.page import write_page
 
     if optimal:
-        _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json)
+        loops = _loops(max_fused_loops)
+        _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json, gap, loops)
     if is_study(network):
         study = read_study(network)
     else:
@@ -76,9 +83,17 @@ def command(
 
 
 def _optimal(
-    network: str, arch: str | None, objective: str, bind: dict[str, int], out: Path | None, progress: bool, json: bool
+    network: str,
+    arch: str | None,
+    objective: str,
+    bind: dict[str, int],
+    out: Path | None,
+    progress: bool,
+    json: bool,
+    gap: float,
+    max_fused_loops: int | None,
 ) -> NoReturn:
-    from tileloom.cli.show import emit_json, progress_bar
+    from tileloom.cli.show import emit_json, note, progress_bar
     from tileloom.core.errors import InputError
     from tileloom.explore.fusers import FUSERS, FuseCall
 
@@ -86,12 +101,26 @@ def _optimal(
     if arch is None:
         raise InputError("--arch is missing: which chip?")
     with progress_bar("Fusing", progress) as callback:
-        answer = fuser(FuseCall(network, arch, objective, bind, out, callback))
+        answer = fuser(FuseCall(network, arch, objective, bind, out, callback, gap, max_fused_loops))
+    if out is not None and (out / "run.json").is_file():
+        from tileloom.report.fused import write_fused_page
+
+        note(f"report: {write_fused_page(out)}")
     if json:
         emit_json(answer.as_plain())
     else:
         typer.echo(str(answer))
     raise typer.Exit(1 if answer.failed else 0)
+
+
+def _loops(text: str) -> int | None:
+    from tileloom.core.errors import InputError
+
+    if text == "inf":
+        return None
+    if not text.isdecimal():
+        raise InputError(f"--max-fused-loops {text}: expected a whole number, or inf")
+    return int(text)
 
 
 def _study(

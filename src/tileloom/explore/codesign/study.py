@@ -104,17 +104,31 @@ class StudyFile(Schema):
 
     space: str | list[str]
     networks: Chosen | None = None
-    accuracy: Accuracy | Literal["macs", "published"] | None = None
+    accuracy: Accuracy | Literal["macs", "published", "none"] | None = None
     accelerators: Accelerators
     energy: Literal["corrected", "faithful"] = "corrected"
     objective: Literal["accuracy", "latency", "energy", "edp"] = "accuracy"
     limits: LimitsFile = LimitsFile()
-    modes: list[str] | None = None
-    proxies: list[str] | Literal["auto"] = "auto"
+    modes: Annotated[list[str], Field(min_length=1)] | None = None
+    proxies: Annotated[list[str], Field(min_length=1)] | Literal["auto"] = "auto"
     sweep_steps: Annotated[int, Field(ge=1, le=100)] | None = None
     slack: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mac_budget: Positive | None = None
     transfer: Transfer | bool = True
+
+    @classmethod
+    def contradictions(cls, raw: Mapping[str, Any]) -> Iterable[tuple[str | None, str]]:
+        if raw.get("accuracy") == "none" and raw.get("objective", "accuracy") == "accuracy":
+            yield "accuracy", "none leaves latency, energy and edp as objectives; give one of them"
+        space = raw.get("space")
+        if isinstance(space, str) and space not in SPACES.names():
+            yield (
+                "space",
+                f"no space '{space}'{did_you_mean(space, SPACES.names())}; there are {', '.join(SPACES.names())}",
+            )
+        for mode in raw["modes"] if isinstance(raw.get("modes"), list) else ():
+            if mode not in MODES:
+                yield "modes", f"no mode '{mode}'{did_you_mean(str(mode), MODES)}; there are {', '.join(MODES)}"
 
 
 class Study:
@@ -125,7 +139,7 @@ class Study:
         self.name = Path(document.file).stem
         self.source = document.file
         self.folder = Path(document.file).parent
-        self.modes: tuple[Mode, ...] = _modes(self.file.modes, document)
+        self.modes: tuple[Mode, ...] = tuple(m for m in MODES if self.file.modes is None or m in self.file.modes)
 
     def path(self, name: str) -> Path:
         return Path(name) if Path(name).is_absolute() else self.folder / name
@@ -164,11 +178,13 @@ class Study:
             return self._table(source, space, numbers), f"{source.table}, column {source.column}"
         if source == "macs":
             return np.asarray(macs / 1e6, np.float64), "millions of MACs, a stand-in for accuracy"
+        if source == "none":
+            return np.zeros(len(numbers)), "none: networks differ in latency and energy only"
         published = [space.accuracy(n) for n in numbers]
         if any(a is None for a in published):
             raise InputError(
                 f"{self.source}: space '{space.name}' comes without accuracies; give accuracy: {{table: FILE, id: COLUMN, "
-                "column: COLUMN}, or accuracy: macs as a stand-in"
+                "column: COLUMN}, accuracy: none for latency and energy alone, or accuracy: macs as a stand-in"
             )
         return np.array(published, np.float64), "published with the space"
 
@@ -201,18 +217,6 @@ class Study:
 def load_study(path: str | Path) -> Study:
     """The study of a YAML file. Raises InputError with every fault and its line."""
     return Study(load_yaml(path))
-
-
-def _modes(given: list[str] | None, document: Document) -> tuple[Mode, ...]:
-    wrong = [m for m in given or () if m not in MODES]
-    if wrong:
-        raise InputError(
-            [
-                f"{document.at(('modes',))}: no mode '{m}'{did_you_mean(m, MODES)}; there are {', '.join(MODES)}"
-                for m in wrong
-            ]
-        )
-    return tuple(m for m in MODES if given is None or m in given)
 
 
 def read_columns(path: Path, names: tuple[str, ...]) -> dict[str, list[Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tileloom.explore.codesign.correlation import SAFE
-from tileloom.explore.codesign.modes import front
+from tileloom.explore.codesign.modes import Choice, front
 from tileloom.explore.codesign.run import CodesignResult
 from tileloom.explore.codesign.tables import Floats
 from tileloom.explore.study import Bars, Chart, Column, HeatMap, Points, StudyResult, Value
@@ -21,6 +21,9 @@ COLUMNS = (
     Column("latency_cycles", "of the network on the accelerator", "latency (cycles)"),
     Column("energy_nj", "of the network on the accelerator", "energy (nJ)"),
     Column("pairs_evaluated", "pairs of network and accelerator looked at", "pairs evaluated"),
+    Column(
+        "keeps_limits", "whether the pair keeps all limits; if not it is the one that breaks them least", "keeps limits"
+    ),
     Column("remark", "certificate, or how far the nearest pair misses the limits"),
 )
 SCATTERS = 4
@@ -55,14 +58,14 @@ def summarise_study(result: CodesignResult) -> StudyResult:
 def _rows(result: CodesignResult) -> Iterator[tuple[Value, ...]]:
     for c in result.choices:
         pair = c.best or c.nearest
-        remark = "" if c.best else f"nothing keeps the limits; the nearest pair misses one by {c.excess - 1:.1%}"
+        remark = "" if c.best else _miss(result, c)
         if c.certificate and c.best:
             state = "repaired and proven" if c.certificate.repaired else "proven"
             remark = (
                 f"{state}: {c.certificate.by_accuracy} networks excluded by accuracy, {c.certificate.by_limits} tried"
             )
         if pair is None:
-            yield c.mode, None, None, None, None, None, None, c.evaluations, "no network within the budget"
+            yield c.mode, None, None, None, None, None, None, c.evaluations, False, remark
             continue
         yield (
             c.mode,
@@ -73,8 +76,28 @@ def _rows(result: CodesignResult) -> Iterator[tuple[Value, ...]]:
             pair.cycles,
             pair.energy_nj,
             c.evaluations,
+            c.best is not None,
             remark,
         )
+
+
+def _miss(result: CodesignResult, choice: Choice) -> str:
+    """Which limit the nearest pair breaks most, and how far."""
+    if choice.nearest is None:
+        return "no network within the budget of MACs"
+    pair, limits = choice.nearest, result.study.limits()
+    area, power = (float(v[pair.accelerator]) for v in (result.costs.area_um2, result.costs.power_mw))
+    broken = {
+        "latency_cycles": pair.cycles / limits.latency_cycles,
+        "energy_nj": pair.energy_nj / limits.energy_nj,
+        "area_um2": area / limits.area_um2,
+        "power_mw": power / limits.power_mw,
+        "accuracy": limits.accuracy / pair.accuracy if pair.accuracy and limits.accuracy > 0 else 0.0,
+    }
+    name = max(broken, key=lambda n: broken[n] if broken[n] == broken[n] else 0.0)
+    by = f"{choice.excess:.3g} times" if choice.excess >= 2 else f"{choice.excess - 1:.1%} above"
+    below = " (it is below)" if name == "accuracy" else ""
+    return f"nothing keeps the limits; the nearest pair is at {by} the limit of {name}{below}"
 
 
 def _headline(result: CodesignResult) -> Iterator[tuple[str, str, str]]:
@@ -84,7 +107,8 @@ def _headline(result: CodesignResult) -> Iterator[tuple[str, str, str]]:
         network = result.networks.numbers[found.best.network]
         yield "network", f"{network}", result.networks.labels[found.best.network]
         yield "accelerator", where, f"chosen by the mode '{found.mode}'"
-        yield "accuracy", f"{found.best.accuracy:.4g}", result.accuracy_source
+        if result.study.file.accuracy != "none":
+            yield "accuracy", f"{found.best.accuracy:.4g}", result.accuracy_source.split("/")[-1]
     else:
         yield "best pair", "none", "nothing keeps the limits"
     total = len(result.networks) * len(result.costs.labels)
@@ -92,7 +116,11 @@ def _headline(result: CodesignResult) -> Iterator[tuple[str, str, str]]:
     yield "layer evaluations", f"{result.layer_costs.evaluations:,}", f"of {len(result.networks.units)} distinct layers"
     for name, found_in in result.summaries:
         if found_in:
-            yield f"rank correlation, {name}", f"{found_in[0].least:.3f} least", f"{found_in[0].mean:.3f} on average"
+            yield (
+                f"rank correlation, {name}",
+                f"{found_in[0].least:.3f}",
+                f"the least; {found_in[0].mean:.3f} on average",
+            )
 
 
 def _notes(result: CodesignResult) -> Iterator[str]:
@@ -168,11 +196,14 @@ def _misses(result: CodesignResult) -> Bars:
 def _map(result: CodesignResult, name: str, matrix: Floats) -> HeatMap:
     """Least correlation between groups of accelerators; with few accelerators a group is one of them."""
     groups = _groups(result)
+    what = "Spearman's rank correlation between accelerators"
+    if len(groups) < len(result.costs.labels):
+        what = "The least Spearman correlation between accelerators of two groups"
     titles = tuple(title for title, _ in groups)
     values = tuple(tuple(_least(matrix, a, b) for _, b in groups) for _, a in groups)
     return HeatMap(
         title=f"Rank correlation of {name}",
-        lead=f"The least Spearman correlation between accelerators of two groups. Below {SAFE} the order of networks does not carry over.",
+        lead=f"{what}. Below {SAFE} the order of networks does not carry over.",
         x="accelerators",
         y="accelerators",
         columns=titles,

@@ -16,6 +16,7 @@ CONFORM: Registry[Recompute] = Registry(
     builtin={
         "accelforge": from_module("tileloom.explore.conform.accelforge:conform_accelforge"),
         "dmazerunner": from_module("tileloom.explore.conform.dmazerunner:conform_dmazerunner"),
+        "fused": from_module("tileloom.explore.conform.fused:conform_fused"),
         "neurospector": from_module("tileloom.explore.conform.neurospector:conform_neurospector"),
         "maestro": from_module("tileloom.explore.conform.maestro:conform_maestro"),
         "codesign": from_module("tileloom.explore.conform.codesign:conform_codesign"),
@@ -26,6 +27,7 @@ CONFORM: Registry[Recompute] = Registry(
     about={
         "accelforge": "AccelForge: random mappings evaluated there, and optima found there",
         "dmazerunner": "dMazeRunner: mappings, searches, energy validation and memory studies",
+        "fused": "AccelForge, fused: optima of chains, branches, convolutions and transformer layers",
         "neurospector": "NeuroSpector: tables analyzed and refused there, and tables that its optimizers chose",
         "zigzag": "ZigZag 3.9: every layer under its two mappings, its mapper's choice, and our optimum beside it",
         "maestro": "MAESTRO: its CSV columns, screen reports and logs, and the mappings it refuses",

@@ -109,6 +109,7 @@ def _baselines(
     proper = replace(setting, rules=replace(setting.rules, cut_zero_is_no_cut=False))
     sizes = [n.layer.sizes.get(n.dim(axis), 1) for n in setting.graph.nodes for axis in ("x", "y")]
     whole = max(sizes)
-    points = [Point(1, whole, whole, cuts), Point(1, whole, whole, "single")]
+    layers = tuple(c for c in cuts if not setting.graph[c].is_input)
+    points = [Point(1, whole, whole, layers), Point(1, whole, whole, "single")]
     found = run_grid(proper, points, study.searching, workers=workers, store=store)
     return tuple(Baseline(n, o) for n, o in zip(("layer by layer", "single layer"), found.outcomes))

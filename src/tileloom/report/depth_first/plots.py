@@ -96,7 +96,8 @@ class _Log:
         whole: tuple[float, ...] = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
         steps = (1.0,) if wide >= 2.5 else (1.0, 2.0, 5.0) if wide >= 1.1 else whole if wide >= 0.35 else tenths
         found = [s * 10.0**d for d in range(floor(self.low), ceil(self.high) + 1) for s in steps]
-        return [v for v in found if self.low <= log10(v) <= self.high]
+        shown = [v for v in found if self.low <= log10(v) <= self.high]
+        return shown[:: ceil(len(shown) / 8) or 1]
 
 
 def _grid(x: _Log, y: _Log) -> list[Safe]:

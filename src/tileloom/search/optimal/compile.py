@@ -179,14 +179,14 @@ def compile_template(
     energy = Sum()
     busy: dict[tuple[int, str], Sum] = {}
     for tensor in range(len(setting.tensors)):
-        _add_traffic(compiler, tensor, one, energy, busy, energy_matters, time_matters or leaks)
+        add_traffic(compiler, tensor, one, energy, busy, energy_matters, time_matters or leaks)
     energy.offset += setting.problem.macs * setting.compute.energy_pj if energy_matters else 0.0
     rows = list(busy.values())
     if (time_matters or leaks) and not isinf(setting.compute.ops_per_cycle):
         steps = Sum()
         steps.add(1.0 / setting.compute.ops_per_cycle, compiler.column(compiler.temporal))
         rows.append(steps)
-    limits = [*_capacity_limits(compiler), *_axis_limits(compiler, lower)]
+    limits = [*_capacity_limits(compiler), *axis_limits(compiler, lower)]
     equal = {t.minus_at for s in (energy, *rows) for t in s.terms() if t.minus_at >= 0}
     equal |= {j for x in limits if x.low > 0 for _, j in x.coefficients}
     return Compiled(
@@ -211,7 +211,7 @@ def leakage_pj_per_cycle(setting: Setting) -> float:
     return sum(getattr(n, "leakage_pj_per_cycle", 0.0) * chip.instances(n) for n in chip.nodes)
 
 
-def _add_traffic(
+def add_traffic(
     compiler: Compiler,
     tensor_index: int,
     one: int,
@@ -220,7 +220,9 @@ def _add_traffic(
     energy_matters: bool,
     time_matters: bool,
 ) -> None:
-    chain = [0, *(i for i, (_, t) in enumerate(compiler.template.holds, start=1) if t == tensor_index)]
+    chain = [i for i, (_, t) in enumerate(compiler.template.holds, start=1) if t == tensor_index]
+    if tensor_index not in compiler.template.inside:
+        chain.insert(0, 0)
     chain.append(len(compiler.template.holds) + 1)
     for parent, child in pairwise(chain):
         memory_index = 0 if parent == 0 else compiler.template.holds[parent - 1][0]
@@ -337,21 +339,21 @@ def _capacity_limits(compiler: Compiler) -> list[Limit]:
                 (t, float(setting.problem.size(t.name) * memory.bits_of(t) * memory.buffers), one)
                 for t in setting.tensors
             ]
-        for name, fits, limit in _parts(memory):
+        for name, fits, limit in capacity_parts(memory):
             coefficients = tuple((c, at) for t, c, at in occupied if fits is None or fits(t))
             if coefficients:
                 found.append(Limit(f"capacity of {name}", coefficients, high=float(limit)))
     return found
 
 
-def _parts(memory: Memory) -> list[tuple[str, Callable[[Tensor], bool] | None, int]]:
+def capacity_parts(memory: Memory) -> list[tuple[str, Callable[[Tensor], bool] | None, int]]:
     """(name, which tensors, capacity in bits): the partitions, or the whole memory."""
     if not memory.partitions:
         return [(memory.name, None, memory.capacity_bits or 0)]
     return [(f"{memory.name} ({part})", part.has, bits) for part, bits in memory.partitions]
 
 
-def _axis_limits(compiler: Compiler, lower: dict[int, float]) -> list[Limit]:
+def axis_limits(compiler: Compiler, lower: dict[int, float]) -> list[Limit]:
     found = []
     for index, spatial in enumerate(compiler.setting.axes):
         mask = compiler.on_axis[index]

@@ -62,6 +62,7 @@ class Template:
     allowed     per dim of Setting.dims, the indices of the slots where it may have a loop
     first_halo  per hold, the index of the partial dim whose loop comes first in the hold's block (-1: none there)
     images      templates that this one stands for: itself and its mirror images
+    inside      tensors that are not in memory 0: their outermost hold is one of `holds`
     """
 
     holds: tuple[tuple[int, int], ...]
@@ -69,6 +70,7 @@ class Template:
     allowed: tuple[tuple[int, ...], ...]
     first_halo: tuple[int, ...]
     images: int = 1
+    inside: frozenset[int] = frozenset()
 
     def start(self, hold: int) -> int:
         """Index of the first slot below hold `hold` (1-based; 0 = backing, len(holds)+1 = compute)."""

@@ -96,7 +96,14 @@ def test_limits_nobody_meets_are_a_result_with_the_nearest_miss(
         ("sample: 12, seed: 3", "sample: 10001", "sample of 10001 from the 10000 networks"),
         ("sample: 12, seed: 3", "file: none.csv", "none.csv: no such file"),
         ("limits:", "proxies: [rs@1]\nlimits:", "no accelerator 'rs@1'"),
-        ("limits:", "modes: [semi-certifed]\nlimits:", "did you mean 'semi-certified'"),
+        (
+            "limits:",
+            "modes: [semi-certifed]\nlimits:",
+            "study.yaml:5: modes: no mode 'semi-certifed' (did you mean 'semi-certified'?)",
+        ),
+        ("limits:", "modes: []\nlimits:", "study.yaml:5: modes"),
+        ("limits:", "proxies: []\nlimits:", "study.yaml:5: proxies"),
+        ("accuracy: macs", "accuracy: none", "none leaves latency, energy and edp as objectives"),
         ("num_pes: [16, 64]", "num_pes: [16]", "kcp_ws"),
     ],
 )
@@ -125,6 +132,26 @@ def test_accuracy_tables_with_missing_and_repeated_rows_are_refused(tmp_path: Pa
         run_study(load_study(study))
     table.write_text("seed,top1\n5,93.1\n6,93.5\n7,92\n")
     assert run_study(load_study(study)).accuracy.tolist() == [93.1, 93.5, 92.0]
+
+
+def test_without_accuracies_latency_and_energy_remain(tmp_path: Path) -> None:
+    text = STUDY.replace("accuracy: macs", "accuracy: none\nobjective: edp").replace(
+        "limits: {latency_cycles: 2.0e+7}\n", ""
+    )
+    result = run_study(load_study(written(tmp_path, text)))
+    best = result.best.best
+    assert best is not None
+    assert best.cycles * best.energy_nj == result.costs.edp.min()
+    assert result.latency_srcc.shape == (6, 6)
+
+
+def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    text = (
+        STUDY.replace("space: darts", "space: dart").replace("limits:", "modes: [all]\nlimits:").replace("seed", "sed")
+    )
+    with pytest.raises(InputError) as caught:
+        load_study(written(tmp_path, text))
+    assert len(caught.value.problems) == 3
 
 
 def test_accuracies_may_come_from_a_function(tmp_path: Path) -> None:

@@ -1,0 +1,130 @@
+"""A fused optimum as plain values, as text, and as a run directory; `fuse_optimal` is the fuser behind `fuse --optimal`.
+
+The search is in fusion/optimal/, the page in report/fused.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from tileloom import __version__
+from tileloom.core.errors import InputError
+from tileloom.core.files import write_text_atomic
+from tileloom.core.jsonio import to_json
+from tileloom.explore.fusers import FuseCall
+from tileloom.fusion.optimal.mapper import FusedResult
+from tileloom.search.objective import OBJECTIVES, Objective
+
+
+def record_of(result: FusedResult) -> dict[str, Any]:
+    """Everything a script needs: value, proof, schedule, what is kept where, and what is alive while each layer runs."""
+    cost = result.cost
+    return {
+        "version": __version__,
+        "graph": result.graph.name,
+        "objective": result.objective,
+        "status": result.status,
+        "value": result.value if isfinite(result.value) else None,
+        "lower_bound": result.lower_bound,
+        "unfused": result.unfused if isfinite(result.unfused) else None,
+        "seconds": result.seconds,
+        "energy_pj": None if cost is None else cost.energy_pj,
+        "cycles": None if cost is None else cost.cycles,
+        "edp": None if cost is None else cost.edp,
+        "stacks": [list(s) for s in result.stacks] if cost is not None else [],
+        "kept": [{"tensor": t, "memory": m, "loops_above": list(loops)} for t, m, loops in result.kept],
+        "layers": [
+            {"name": name, "energy_pj": c.energy_pj, "cycles": c.cycles, "count": n}
+            for (name, c), n in (zip(cost.costs, cost.counts) if cost is not None else ())
+        ],
+        "occupancy": [
+            {
+                "while": moment.problem,
+                "alive": [
+                    {"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive
+                ],
+            }
+            for moment in (cost.moments if cost is not None else ())
+        ],
+        "capacity_bits": {m: result.graph.layers[0].chip.memory(m).capacity_bits for m in result.graph.memories},
+        "search": dict(result.explain),
+        "reasons": list(result.reasons),
+        "notes": list(result.graph.notes),
+    }
+
+
+@dataclass(frozen=True)
+class FusedAnswer:
+    """What `tileloom fuse --optimal` says."""
+
+    result: FusedResult
+    network: str
+    architecture: str
+
+    @property
+    def failed(self) -> bool:
+        return self.result.cost is None
+
+    def as_plain(self) -> dict[str, Any]:
+        return {"network": self.network, "architecture": self.architecture, **record_of(self.result)}
+
+    def __str__(self) -> str:
+        result = self.result
+        lines = [f"note: {n}" for n in result.graph.notes]
+        if result.cost is None:
+            return "\n".join([*lines, f"{result.graph.name}: nothing fits", *(f"  {r}" for r in result.reasons)])
+        lines.append(f"{result.graph.name}: {len(result.graph.layers)} problems in {len(result.stacks)} stacks")
+        for number, stack in enumerate(result.stacks, 1):
+            names = set(stack)
+            used = {t for layer in result.graph.layers if layer.name in names for t in layer.tensors}
+            kept = [t for t, _, _ in result.kept if t in used]
+            span = stack[0] if len(stack) == 1 else f"{stack[0]} .. {stack[-1]} ({len(stack)} problems)"
+            lines.append(f"  stack {number}: {span}; {len(kept)} tensors on chip")
+        for memory in result.graph.memories:
+            capacity = result.graph.layers[0].chip.memory(memory).capacity_bits
+            peak = result.cost.peak_bits(memory)
+            share = f" of {capacity} ({peak / capacity:.0%})" if capacity else ""
+            lines.append(f"  {memory}: at most {peak} bits{share}")
+        lines.append(f"{result.status}: {result.cost}; lower bound {result.lower_bound:.6g} ({result.objective})")
+        if isfinite(result.unfused) and result.unfused:
+            lines.append(f"layer by layer: {result.unfused:.6g}; fused is {1 - result.value / result.unfused:.1%} less")
+        return "\n".join(lines)
+
+
+def fuse_optimal(call: FuseCall) -> FusedAnswer:
+    """The fuser 'optimal': reads network and chip, proves the best fused schedule, writes the run directory.
+
+    Raises InputError for an unknown objective, and as the readers do.
+    """
+    from tileloom.explore.sources import load_architecture, load_network
+    from tileloom.fusion.optimal.mapper import fused_optimal
+    from tileloom.fusion.optimal.network_graph import graph_of_network
+
+    if call.objective not in OBJECTIVES:
+        raise InputError(f"--objective {call.objective}: expected {', '.join(OBJECTIVES)}")
+    objective: Objective = next(o for o in OBJECTIVES if o == call.objective)
+    network = load_network(call.network, bind=dict(call.bind))
+    chip = load_architecture(call.architecture)
+    graph = graph_of_network(network, chip)
+    result = fused_optimal(graph, objective, gap=call.gap, max_fused_loops=call.max_fused_loops)
+    answer = FusedAnswer(result, network.name, chip.name)
+    if call.out is not None:
+        write_fused_run(answer, call.out)
+    return answer
+
+
+def write_fused_run(answer: FusedAnswer, out: Path) -> None:
+    """Writes run.json, mapping.yaml and occupancy.json; report.html is the report layer's (report/fused.py)."""
+    from tileloom.mapping.text import to_text
+    from tileloom.mapping.yaml import mapping_to_yaml
+
+    result = answer.result
+    out.mkdir(parents=True, exist_ok=True)
+    record = answer.as_plain()
+    if result.mapping is not None:
+        record["nest"] = to_text(result.mapping, [layer.problem for layer in result.graph.layers])
+        write_text_atomic(out / "mapping.yaml", mapping_to_yaml(result.mapping, result.graph.name))
+    write_text_atomic(out / "run.json", to_json(record) + "\n")

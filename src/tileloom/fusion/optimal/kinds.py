@@ -1,0 +1,135 @@
+"""Problems of a graph by kind: those that are equal but for names share bounds and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tileloom.architecture.model import Architecture, Compute, Fanout, Memory
+from tileloom.core.errors import UnsupportedError
+from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.rows import Kind, KindRows, Limits
+from tileloom.workload.problem import Problem
+
+
+def kinds_of(
+    graph: FusedGraph, objective: int, limits: Limits, *, reversed_copies: bool = False
+) -> tuple[KindRows, ...]:
+    """Per layer the rows of its kind; equal kinds give the same object."""
+    tracked, roomy = _tracked(graph)
+    known: dict[object, KindRows] = {}
+    found = []
+    for i in range(len(graph.layers)):
+        kind = _kind(graph, i, tracked, roomy, reversed_copies)
+        key = _fingerprint(kind)
+        if key not in known:
+            known[key] = KindRows(kind, objective, limits)
+        found.append(known[key])
+    return tuple(found)
+
+
+def _tracked(graph: FusedGraph) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
+    """(memories whose space problems compete for, memories of unlimited use): by name, with bits.
+
+    A memory that holds every tensor of the graph at once, and a private copy of each for every problem, is roomy.
+    """
+    tracked, roomy = [], []
+    for name in graph.memories:
+        sizes = {layer.chip.memory(name).capacity_bits for layer in graph.layers if name in _names(layer.chip)}
+        if len(sizes) > 1:
+            raise UnsupportedError(f"memory '{name}' has several sizes in one graph: {sorted(map(str, sizes))}")
+        bits = sizes.pop() if sizes else None
+        if bits is None or _everything(graph, name) <= bits:
+            roomy.append(name)
+        else:
+            tracked.append((name, bits))
+    return tuple(tracked), tuple(roomy)
+
+
+def _everything(graph: FusedGraph, name: str) -> int:
+    total = 0
+    for layer in graph.layers:
+        if name not in _names(layer.chip):
+            continue
+        memory = layer.chip.memory(name)
+        total += sum(
+            layer.problem.size(t.name) * memory.bits_of(t) * memory.buffers * layer.count for t in layer.problem.tensors
+        )
+    return total
+
+
+def _names(chip: Architecture) -> tuple[str, ...]:
+    return tuple(m.name for m in chip.memories)
+
+
+def _kind(
+    graph: FusedGraph, i: int, tracked: tuple[tuple[str, int], ...], roomy: tuple[str, ...], reversed_copies: bool
+) -> Kind:
+    layer = graph.layers[i]
+    at = {t: p for p, t in enumerate(layer.tensors)}
+    spans = []
+    for t in layer.tensors:
+        problem = graph.layers[graph.owner(t)].problem if t in graph.shared else layer.problem
+        axes = tuple(tuple((c, problem.extents[d]) for d, c in axis.terms) for axis in problem.tensor(t).axes)
+        bits = []
+        for name in graph.memories:
+            users = [graph.layers[u] for u in graph.uses[t] if name in _names(graph.layers[u].chip)]
+            held = [u.chip.memory(name).bits_of(u.problem.tensor(t)) * u.chip.memory(name).buffers for u in users]
+            bits.append(max(held, default=0))
+        spans.append((axes, tuple(bits)))
+    return Kind(
+        problem=layer.problem,
+        chips={frozenset(at[t] for t in inside): chip for inside, chip in layer.chips.items()},
+        shared=frozenset(at[t] for t in layer.tensors if t in graph.shared),
+        persistent=frozenset(at[t] for t in layer.persistent),
+        axes=tuple(graph.axes.get(t, frozenset()) for t in layer.tensors),
+        spans=tuple(spans),
+        tracked=tracked,
+        roomy=roomy,
+        backing=graph.memories,
+        count=layer.count,
+        reversed_copies=reversed_copies,
+    )
+
+
+def _fingerprint(kind: Kind) -> object:
+    return (
+        kind.problem.signature,
+        frozenset((inside, _chip(kind.problem, chip)) for inside, chip in kind.chips.items()),
+        kind.shared,
+        kind.persistent,
+        kind.axes,
+        kind.spans,
+        kind.count,
+    )
+
+
+def _chip(problem: Problem, chip: Architecture) -> object:
+    """The hardware with every set of tensors as positions of the problem's tensors."""
+    return tuple(_node(problem, node) for node in chip.nodes)
+
+
+def _node(problem: Problem, node: Memory | Fanout | Compute) -> object:
+    tensors = problem.tensors
+    if isinstance(node, Compute):
+        return ("unit", node.name, node.energy_pj, node.ops_per_cycle, node.n_inputs, node.leakage_pj_per_cycle)
+    if isinstance(node, Fanout):
+        return (
+            "fanout",
+            tuple(
+                (a.name, a.size, _sets(tensors, a.multicast), _sets(tensors, a.stationary),
+                 tuple(d.name in a.dims for d in problem.dims) if a.dims else (), a.max_dims,
+                 a.min_utilization)
+                for a in node.axes
+            ),
+        )  # fmt: skip
+    return (
+        "memory", node.name, node.capacity_bits, node.ports, node.buffers, node.refetch_first_output,
+        node.leakage_pj_per_cycle,
+        tuple((p.width_bits, p.accesses_per_cycle, tuple(p.energy_for(t) for t in tensors)) for p in (node.read, node.write)),
+        tuple((_sets(tensors, s), bits) for s, bits in node.partitions),
+        _sets(tensors, node.keep), _sets(tensors, node.may_keep), tuple(node.bits_of(t) for t in tensors),
+    )  # fmt: skip
+
+
+def _sets(tensors: Sequence[object], chosen: object) -> tuple[bool, ...]:
+    return tuple(chosen.has(t) for t in tensors)  # type: ignore[attr-defined]

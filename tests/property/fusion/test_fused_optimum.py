@@ -1,0 +1,100 @@
+"""The fused optimum equals the best of all schedules, listed one by one, on small graphs of several shapes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+
+import pytest
+
+from tileloom.architecture.model import Architecture, Compute, Memory, Port
+from tileloom.fusion.optimal import reference
+from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.graph_from import graph_of_problems
+from tileloom.fusion.optimal.infeasible import with_capacity
+from tileloom.fusion.optimal.mapper import fused_optimal
+from tileloom.search.objective import OBJECTIVES
+from tileloom.workload.problem import Axis, Dim, Problem, Role, Tensor
+
+
+def tensor(name: str, role: Role, *axes: str) -> Tensor:
+    return Tensor(name, role, tuple(Axis(tuple((d, 1) for d in a.split("+"))) for a in axes))
+
+
+def problem(name: str, dims: dict[str, int], *tensors: Tensor) -> Problem:
+    return Problem(name, tuple(Dim(d, n) for d, n in dims.items()), tensors)
+
+
+def matmul(name: str, a: str, b: str, out: str, m: int = 2, k: int = 2, n: int = 2) -> Problem:
+    return problem(
+        name, {"m": m, "k": k, "n": n}, tensor(a, "input", "m", "k"), tensor(b, "weight", "k", "n"), tensor(out, "output", "m", "n")
+    )  # fmt: skip
+
+
+def chip() -> Architecture:
+    far = Port(energy_pj=10.0, accesses_per_cycle=4.0)
+    near = Port(energy_pj=1.0)
+    return Architecture(
+        "two memories",
+        (
+            Memory(name="DRAM", capacity_bits=None, read=far, write=far),
+            Memory(name="GB", capacity_bits=64, read=near, write=near),
+            Compute(name="MAC", energy_pj=1.0),
+        ),
+    )
+
+
+ADD = problem(
+    "add",
+    {"m": 2, "n": 2},
+    tensor("B", "input", "m", "n"),
+    tensor("A", "input", "m", "n"),
+    tensor("D", "output", "m", "n"),
+)
+GRAPHS = {
+    "chain": [matmul("one", "X", "V", "A", m=4, k=1), matmul("two", "A", "W", "B", m=4, n=1)],
+    "residual": [matmul("one", "X", "V", "A", k=1), matmul("two", "A", "W", "B"), ADD],
+    "convolution": [
+        problem("one", {"p": 4, "r": 2, "c": 2}, tensor("X", "input", "p+r"), tensor("V", "weight", "c", "r"), tensor("A", "output", "p", "c")),
+        problem("two", {"q": 4, "c": 2}, tensor("A", "input", "q", "c"), tensor("W", "weight", "c"), tensor("B", "output", "q")),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=sorted(GRAPHS))
+def listed(request: pytest.FixtureRequest) -> tuple[FusedGraph, list[list[reference.Row]]]:
+    graph = graph_of_problems(str(request.param), GRAPHS[str(request.param)], chip())
+    return graph, reference.all_rows(graph)
+
+
+@pytest.mark.parametrize("bits", [8, 24, 40, 56, 88, 200])
+def test_optimum_equals_the_best_of_all(listed: tuple[FusedGraph, list[list[reference.Row]]], bits: int) -> None:
+    graph, rows = listed
+    sized = with_capacity(graph, "GB", bits)
+    for objective in OBJECTIVES:
+        best = reference.best_of(sized, rows, objective)
+        found = fused_optimal(sized, objective)
+        if best == inf:
+            assert found.status == "infeasible"
+            continue
+        assert found.value == pytest.approx(best, rel=1e-12)
+        assert found.status == "optimal" and found.lower_bound == pytest.approx(best, rel=1e-9)
+        assert found.cost is not None and found.cost.peak_bits("GB") <= bits
+
+
+def test_more_room_and_more_loops_never_cost_more(listed: tuple[FusedGraph, list[list[reference.Row]]]) -> None:
+    graph, _ = listed
+    values = [fused_optimal(with_capacity(graph, "GB", bits), "energy").value for bits in (16, 24, 32, 48, 64, 96, 160)]
+    assert values == sorted(values, reverse=True)
+    by_loops = [fused_optimal(graph, "energy", max_fused_loops=n).value for n in (0, 1, 2)]
+    assert by_loops == sorted(by_loops, reverse=True)
+    split = fused_optimal(graph, "energy", max_fused_loops_per_dim=2).value
+    assert split <= fused_optimal(graph, "energy").value
+
+
+def test_equal_layers_are_searched_once_and_cost_the_same_apart() -> None:
+    far = [matmul(f"m{i}", f"T{i}", f"W{i}", f"T{i + 1}") for i in range(6)]
+    result = fused_optimal(graph_of_problems("six", far, chip()), "energy")
+    assert dict(result.explain)["problems that differ"] == 3
+    again = fused_optimal(graph_of_problems("six", [replace(p, name=f"x{p.name}") for p in far], chip()), "energy")
+    assert again.value == result.value
