@@ -25,7 +25,13 @@ def evaluate_files(
         )
     if csv is not None and mode != "faithful":
         raise InputError("--csv writes the original's columns, which --mode faithful computes")
-    report = evaluate_file(read_mapping(mapping), read_hardware(hardware, lanes), mode, load_technology(technology))
+    faithful = mode == "faithful"
+    report = evaluate_file(
+        read_mapping(mapping, faithful=faithful),
+        read_hardware(hardware, lanes, faithful=faithful),
+        mode,
+        load_technology(technology),
+    )
     if csv is not None and isinstance(report, FaithfulReport):
         write_csv(csv, report.csv)
     if json:
@@ -45,6 +51,9 @@ def _print_faithful(report: FaithfulReport) -> None:
     ]  # fmt: skip
     table = make_table("MAESTRO, faithful", heads, caption="off-chip: elements per cycle that the layer asks for")
     for found, csv, screen in zip(report.layers, report.csv, report.screen):
+        if not found.valid:
+            table.add_row(f"{shorten(found.layer.name, 24)} (skipped)", *("-" for _ in heads[1:]))
+            continue
         top = found.record.top
         numbers = (
             float(top.runtime_cycles), float(top.macs), float(screen["Total energy consumption"]),
@@ -53,6 +62,11 @@ def _print_faithful(report: FaithfulReport) -> None:
         )  # fmt: skip
         table.add_row(shorten(found.layer.name, 24), *(short(n) for n in numbers))
     print_table(table)
+    for found in report.layers:
+        if not found.valid:
+            note(
+                f"skipped {found.layer.name} (line {found.layer.line}): {found.why_skipped}; the original prints 0 and nan"
+            )
     for line in report.warnings:
         note(f"warning: {line}")
 
@@ -74,6 +88,8 @@ def _print_corrected(report: CorrectedReport) -> None:
             f"{cost.utilization:.1%}", cost.bottleneck or "-",
         )  # fmt: skip
     print_table(table)
+    for line in report.warnings:
+        note(f"warning: {line}")
     for name, found in report.layers:
         for loss in found.losses:
             note(f"{name}: {loss}")

@@ -86,22 +86,26 @@ def print_network(result: NetworkResult, *, explain: bool) -> None:
     energy_unit, energy_scale = common_unit(energies, ENERGY)
     macs = [r.distinct.problem.macs * r.distinct.count for r in result.layers]
     macs_unit, macs_scale = common_unit(macs, COUNT, at_least=10)
+    missing = any(r.result.cost is None for r in result.layers)
     heads = ["layer", "runs", f"{macs_unit}MACs", energy_unit, "cycles", "use", "bottleneck", "status", "s"]
     table = make_table(
         f"{result.network.name} on {result.architecture.name}, {result.objective}",
         [(h, h not in ("layer", "bottleneck", "status")) for h in heads],
-        "MACs, energy and cycles of a row are of all its runs.",
+        "MACs, energy and cycles of a row are of all its runs."
+        + (" The total's energy and cycles leave out layers without a mapping." if missing else ""),
     )
     for r in result.layers:
         table.add_row(*_row(r, energy_scale, macs_scale))
     table.add_section()
+    without = sum(r.result.cost is None for r in result.layers)
+    none = without == len(result.layers)
     table.add_row(
-        "total",
+        f"total without {without}" if without and not none else "total",
         str(sum(runs)),
         short(result.network.macs / macs_scale),
-        short(result.energy_pj / energy_scale),
-        short(result.cycles),
-        f"{_use(result):.0%}",
+        "-" if none else short(result.energy_pj / energy_scale),
+        "-" if none else short(result.cycles),
+        "-" if none else f"{_use(result):.0%}",
         "",
         _proof(result),
         short(result.seconds),

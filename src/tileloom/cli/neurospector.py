@@ -131,7 +131,7 @@ def print_analysis(accelerator: Accelerator, analysis: Analysis) -> None:
 
 
 def map_network(
-    network: str, arch: str, objective: str, mapper: str, model: str, option: Sequence[str] | None,
+    network: str, arch: str, objective: str | None, mapper: str, model: str | None, option: Sequence[str] | None,
     layers: Sequence[str] | None, out: Path | None, progress: bool, json: bool,
 ) -> None:  # fmt: skip
     """A network file through NeuroSpector's optimizers; tables that go straight back into `evaluate` with --out."""
@@ -139,13 +139,13 @@ def map_network(
     from tileloom.explore.neurospector_run import optimize, read_options, run_record, write_run
     from tileloom.workload.frontends.neurospector import read_layers
 
-    if model != MODEL:
+    if model not in (None, MODEL):
         raise InputError(
             f"'{arch}' is a NeuroSpector accelerator; map onto it with --model neurospector, not '{model}'"
         )
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"'{out}' is there already and not empty; name another folder")
-    options = read_options(mapper, objective, o.pairs("--option", option))
+    options = read_options(mapper, objective or "energy", o.pairs("--option", option))
     accelerator, read = read_accelerator(arch), read_layers(network)
     with progress_bar(f"Mapping {read.name}", progress) as callback:
         run = optimize(accelerator, read, options, layers or (), callback)
@@ -156,7 +156,7 @@ def map_network(
         emit_json(run_record(run))
     else:
         _print_run(run)
-    raise typer.Exit(1 if any(x.chosen is None for x in run.layers) else 0)
+    raise typer.Exit(1 if run.unfit else 0)
 
 
 def _print_run(run: Run) -> None:
@@ -166,17 +166,42 @@ def _print_run(run: Run) -> None:
         unit, scale = common_unit([x.value for x in run.layers if x.value is not None] or [1.0], ENERGY)
     heads = [("layer", False), ("status", False), (unit, True), ("strategies", False), ("dataflows", False)]
     heads += [("reused", True)] if run.options.reuse else []
+    heads += [("runs", False), ("chips", True)] if run.partition else []
     shown = make_table(f"{run.network.name} on {run.accelerator.name}, {run.options.mode} mode", heads)
-    for x in run.layers:
+    for i, x in enumerate(run.layers):
         cells: list[Any] = [x.layer.name, x.status, "-" if x.value is None else short(x.value / scale)]
         cells += ["-", "-"] if x.chosen is None else [x.chosen.strategies or "-", _flows(x.chosen.accelerator)]
-        shown.add_row(*cells, *([short(x.reused)] if run.options.reuse else []))
+        cells += [short(x.reused)] if run.options.reuse else []
+        if run.partition is not None:
+            share = run.partition.shares[i]
+            cells += ["side by side" if share.parallel else "alone", str(share.chips)]
+        shown.add_row(*cells)
     print_table(shown)
-    if run.total is not None:
-        typer.echo(f"all layers: {short(run.total / scale)} {unit}")
+    if run.total is None:
+        typer.echo(f"all layers: - (no table for {', '.join(run.unfit)})")
+    else:
+        mark = f" (with answers that break rules: {', '.join(run.unfit)})" if run.unfit else ""
+        typer.echo(f"all layers: {short(run.total / scale)} {unit}{mark}")
+    if run.partition is not None:
+        _print_partition(run)
     for x in run.layers:
         for reason in x.reasons:
             note(f"{x.layer.name}: {reason}")
+
+
+def _print_partition(run: Run) -> None:
+    from tileloom.explore.neurospector_run import partition_record
+
+    placed = partition_record(run) or {}
+    side = [p for p in placed["layers"] if p["runs"] == "side by side"]
+    beside = " | ".join(f"{p['layer']} on {p['chips']}" for p in side)
+    used = sum(p["chips"] for p in side)
+    typer.echo(f"side by side: {beside} ({used} of {placed['chips']} chips)" if side else "side by side: none")
+    for group in placed.get("sharing_an_input", []):
+        typer.echo(f"read one input together: {', '.join(group)}")
+    typer.echo(f"saved input reads from DRAM: {short(placed['saved_pj'])} pJ")
+    if "printed_result" in placed:
+        typer.echo(f"the original prints as its result: {placed['printed_result']:.7g}")
 
 
 def _flows(accelerator: Accelerator) -> str:

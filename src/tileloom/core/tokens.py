@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,20 @@ def leading_integer(text: str) -> int:
     """
     digits = len(text) - len(text.lstrip("0123456789"))
     return int(text[:digits][:19] or "0")
+
+
+def minus_signs(text: str, comment: str) -> list[tuple[int, str]]:
+    """(line, message) for every number with a minus; a tokenizer for which `-` is a separator drops the sign.
+
+    >>> minus_signs("a-1: -8", "//")
+    [(1, "'-8' is read as 8 by the original, which drops the minus; give a number without one")]
+    """
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
+        for sign in re.finditer(r"(?:(?<=[\s:,(])|^)-\s*(\d+)", line.split(comment)[0]):
+            read = f"'{sign.group(0)}' is read as {sign.group(1)} by the original, which drops the minus"
+            found.append((number, f"{read}; give a number without one"))
+    return found
 
 
 def read_text(path: Path) -> str:

@@ -46,7 +46,7 @@ class FaithfulReport:
 
     def as_plain(self) -> dict[str, Any]:
         layers = [
-            {"name": e.layer.name, "valid": e.valid, "csv": c, "screen": s}
+            {"name": e.layer.name, "valid": e.valid, "skipped": e.why_skipped or None, "csv": c, "screen": s}
             for e, c, s in zip(self.layers, self.csv, self.screen)
         ]
         return {"mode": "faithful", "layers": layers, "warnings": list(self.warnings), "refused": _plain(self.refused)}
@@ -54,17 +54,19 @@ class FaithfulReport:
 
 @dataclass(frozen=True, slots=True)
 class CorrectedReport:
-    """Names and corrected costs of the layers that have one."""
+    """Names and corrected costs of the layers that have one; warnings of the file."""
 
     layers: tuple[tuple[str, Corrected], ...]
     refused: tuple[Refusal, ...]
+    warnings: tuple[str, ...] = ()
 
     def as_plain(self) -> dict[str, Any]:
         layers = [
             {"name": name, "losses": list(found.losses), "mapping": str(found.mapping), **cost_record(found.cost)}
             for name, found in self.layers
         ]
-        return {"mode": "corrected", "layers": layers, "refused": _plain(self.refused)}
+        warned = {"warnings": list(self.warnings)}
+        return {"mode": "corrected", "layers": layers, **warned, "refused": _plain(self.refused)}
 
 
 def evaluate_file(
@@ -97,7 +99,7 @@ def _corrected(file: MaestroFile, hardware: MaestroHardware, technology: Technol
             found.append((layer.name, evaluate_corrected(layer, hardware, technology)))
         except (RefusedError, UnsupportedError, IllegalMappingError) as error:
             refused.append(_refusal(layer, error))
-    return CorrectedReport(tuple(found), tuple(refused))
+    return CorrectedReport(tuple(found), tuple(refused), file.warnings)
 
 
 def _refusal(layer: DirectiveLayer, error: RefusedError | UnsupportedError | IllegalMappingError) -> Refusal:

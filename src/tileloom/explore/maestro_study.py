@@ -65,10 +65,14 @@ def series_of_file(file: MaestroFile, num_pes: int) -> Series:
 
 @dataclass(frozen=True, slots=True)
 class StudyTable:
-    """rows: one per series, layer and bandwidth, columns as in docs/maestro.md;  refused: (series, layer, reason)."""
+    """rows: one per series, layer and bandwidth, columns as in docs/maestro.md;  refused: (series, layer, reason).
+
+    refused_of   (network, series) of each refused, in the same order
+    """
 
     rows: tuple[dict[str, Any], ...]
     refused: tuple[tuple[str, str, str], ...]
+    refused_of: tuple[tuple[str, str], ...] = ()
 
     def frame(self) -> polars.DataFrame:
         import polars
@@ -90,6 +94,7 @@ def study(
         raise InputError(f"NoC bandwidths are {list(bandwidths)}; expected whole numbers of at least 1")
     rows: list[dict[str, Any]] = []
     refused: list[tuple[str, str, str]] = []
+    networks: list[str] = []
     for one in series:
         refused += [(one.label, layer, reason) for layer, reason in one.refused]
         packed, kept, lost = _packed(one)
@@ -104,7 +109,8 @@ def study(
                 refused += [(one.label, name, reason)] if i % len(chips) == 0 else []
                 continue
             rows.append(_row(one, name, count, layer, chips[i % len(chips)], result, i, technology))
-    return StudyTable(tuple(rows), tuple(refused))
+        networks += [one.network] * (len(refused) - len(networks))
+    return StudyTable(tuple(rows), tuple(refused), tuple((n, r[0]) for n, r in zip(networks, refused)))
 
 
 def _packed(

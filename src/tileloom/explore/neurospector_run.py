@@ -5,6 +5,7 @@ The searches are in search/neurospector; here their results become rows, plain v
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,9 @@ from tileloom.mapping.notation.neurospector import row_names, write_table
 from tileloom.search.neurospector.bottom_up import Chosen, Metric, Mode, bottom_up
 from tileloom.search.neurospector.brute_force import brute_force
 from tileloom.search.neurospector.cross_layer import across_layers
-from tileloom.search.neurospector.multi_chip import partition
+from tileloom.search.neurospector.multi_chip import Partition, input_sharers, partition
 from tileloom.search.neurospector.optimum import optimum
-from tileloom.search.neurospector.reasons import why_nothing_fits
+from tileloom.search.neurospector.reasons import why_invalid, why_nothing_fits
 from tileloom.workload.frontends.neurospector import ConvLayer, LayerList, write_layers
 
 MAPPERS = ("bottom_up", "brute_force", "optimal")
@@ -79,7 +80,11 @@ def read_options(mapper: str, objective: str, given: dict[str, str]) -> Options:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRun:
-    """One layer. value: energy in pJ or cycles, after reuse;  lower_bound: of a proof, else None;  reasons: why nothing fits."""
+    """One layer. value: energy in pJ or cycles, after reuse;  lower_bound: of a proof, else None.
+
+    status   feasible, optimal, stopped; infeasible (no table); invalid (faithful mode: the original's answer breaks rules)
+    reasons  why nothing fits, or what the answer breaks
+    """
 
     layer: ConvLayer
     status: str
@@ -98,6 +103,13 @@ class Run:
     layers: tuple[LayerRun, ...]
     total: float | None
     """Energy in pJ or cycles of all layers; of layers side by side the cost of their combination; None if one is missing."""
+    partition: Partition | None = None
+    """Of layers side by side."""
+
+    @property
+    def unfit(self) -> tuple[str, ...]:
+        """Names of layers without a table that keeps the rules."""
+        return tuple(x.layer.name for x in self.layers if x.status in ("infeasible", "invalid") or x.chosen is None)
 
 
 def optimize(
@@ -113,7 +125,7 @@ def optimize(
         return _side_by_side(accelerator, network, options, layers)
     if options.reuse:
         reused = across_layers(accelerator, layers, options.metric, options.dataflow, faithful=options.faithful)
-        found = [_run(r.chosen, r.value(options.metric), reused=r.overlap) for r in reused]
+        found = [_run(r.chosen, options, r.value(options.metric), reused=r.overlap) for r in reused]
     else:
         found = []
         for done, layer in enumerate(layers, 1):
@@ -128,10 +140,12 @@ def _one(accelerator: Accelerator, layer: ConvLayer, options: Options) -> LayerR
     o = options
     if o.mapper != "optimal":
         search = bottom_up if o.mapper == "bottom_up" else brute_force
-        return _run(search(accelerator, layer, o.metric, o.dataflow, faithful=o.faithful))
+        return _run(search(accelerator, layer, o.metric, o.dataflow, faithful=o.faithful), o)
     proven = optimum(accelerator, layer, o.metric, o.dataflow, faithful=o.faithful)
     if proven.chosen is None:
-        return _run(proven.start)
+        stopped = ("the original's counts wrap around here, so nothing is proven; bottom-up finds no valid table",)
+        reasons = stopped if proven.status == "stopped" else why_nothing_fits(accelerator, layer)
+        return LayerRun(layer=layer, status=proven.status, chosen=None, value=None, reasons=reasons)
     return LayerRun(
         layer=layer,
         status=proven.status,
@@ -141,7 +155,13 @@ def _one(accelerator: Accelerator, layer: ConvLayer, options: Options) -> LayerR
     )
 
 
-def _run(chosen: Chosen, value: float | None = None, reused: int = 0) -> LayerRun:
+def _run(chosen: Chosen, options: Options, value: float | None = None, reused: int = 0) -> LayerRun:
+    value = chosen.value if value is None else value
+    if not chosen.feasible and options.faithful:
+        reasons = why_invalid(chosen, options.dataflow)
+        return LayerRun(
+            layer=chosen.layer, status="invalid", chosen=chosen, value=value, reused=reused, reasons=reasons
+        )
     if not chosen.feasible:
         reasons = why_nothing_fits(chosen.accelerator, chosen.layer)
         return LayerRun(layer=chosen.layer, status="infeasible", chosen=None, value=None, reasons=reasons)
@@ -149,14 +169,34 @@ def _run(chosen: Chosen, value: float | None = None, reused: int = 0) -> LayerRu
         layer=chosen.layer,
         status="feasible",
         chosen=chosen,
-        value=chosen.value if value is None else value,
+        value=value,
         reused=reused,
     )
 
 
 def _side_by_side(accelerator: Accelerator, network: LayerList, options: Options, layers: list[ConvLayer]) -> Run:
     found = partition(accelerator, layers, options.metric, faithful=options.faithful)
-    return Run(accelerator, network, options, tuple(_run(c) for c in found.layers), found.cost)
+    return Run(accelerator, network, options, tuple(_run(c, options) for c in found.layers), found.cost, found)
+
+
+def partition_record(run: Run) -> dict[str, Any] | None:
+    """Which layers run side by side on how many chips, which share their input, and what that saves; None without any."""
+    if run.partition is None:
+        return None
+    p = run.partition
+    placed = [
+        {"layer": x.layer.name, "runs": "side by side" if s.parallel else "alone", "chips": s.chips}
+        for x, s in zip(run.layers, p.shares)
+    ]
+    plain: dict[str, Any] = {
+        "chips": run.accelerator.array("multi_chips").size,
+        "layers": placed,
+        "saved_pj": p.saved_pj,
+        "cost": p.cost,
+    }
+    if run.options.faithful:
+        return plain | {"printed_result": p.printed_result}
+    return plain | {"sharing_an_input": [list(g) for g in input_sharers([x.layer for x in run.layers], p.shares)]}
 
 
 def analysis_record(accelerator: Accelerator, layer: ConvLayer, analysis: Analysis) -> dict[str, Any]:
@@ -208,6 +248,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "reuse": o.reuse,
         "together": list(o.together),
         "total": run.total,
+        "partition": partition_record(run),
         "layers": [_layer_record(x) for x in run.layers],
     }
 
@@ -222,7 +263,10 @@ def _layer_record(found: LayerRun) -> dict[str, Any]:
 
 
 def write_run(run: Run, folder: Path) -> list[Path]:
-    """network.cfg, and for each layer its table and the accelerator with the dataflows chosen: what the analyzer takes."""
+    """network.cfg, and for each layer its table and the accelerator with the dataflows chosen: what the analyzer takes.
+
+    With layers side by side also partition.json.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = {folder / "network.cfg": write_layers(run.network)}
     for found in run.layers:
@@ -231,6 +275,9 @@ def write_run(run: Run, folder: Path) -> list[Path]:
                 found.chosen.accelerator, found.layer, found.chosen.table
             )
             written[folder / f"{found.layer.name}.accelerator.cfg"] = write_accelerator(found.chosen.accelerator)
+    placed = partition_record(run)
+    if placed is not None:
+        written[folder / "partition.json"] = json.dumps(placed, indent=2) + "\n"
     for path, text in written.items():
         write_text_atomic(path, text)
     return list(written)

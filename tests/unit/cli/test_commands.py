@@ -206,3 +206,15 @@ def test_pareto_mode_prints_every_trade_off(stub, chip, capsys) -> None:
     assert short(other.cycles) in shown
     print_network(found, explain=False)
     assert "Energy against latency" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("first", [4, 13])
+def test_totals_say_what_they_leave_out(stub, chip, capsys, first) -> None:
+    found = map_network(network(product("a", first), product("b", 13, k=5)), chip, mapper="stub", cache=False)
+    print_network(found, explain=False)
+    total = next(line.split() for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("total"))
+    if first == 4:
+        assert total[:3] == ["total", "without", "1"]
+        assert float(total[5].replace(",", "")) > 0
+    else:
+        assert total[1:6] == ["2", short(found.network.macs), "-", "-", "-"]

@@ -126,7 +126,7 @@ def test_all_mistakes_in_a_hardware_file_at_once() -> None:
         "hw:2: l1_size_cstr needs a whole number, got 'x'",
         "hw:3: l2_size_cstr needs a whole number, got nothing",
     ]
-    with pytest.raises(InputError, match="hw: num_pes is 0; expected at least 1"):
+    with pytest.raises(InputError, match="hw:1: num_pes is 0; expected at least 1"):
         parse_hardware("num_pes: 0", "hw")
 
 

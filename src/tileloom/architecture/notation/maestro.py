@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tileloom.core.errors import InputError, did_you_mean
-from tileloom.core.tokens import leading_integer, read_text, tokenize
+from tileloom.core.tokens import Token, leading_integer, minus_signs, read_text, tokenize
 
 SEPARATORS = " ,->():\t;"
 COMMENT = "//"
@@ -38,16 +38,16 @@ class MaestroHardware:
     innermost_noc_only: bool = False
 
     def __post_init__(self) -> None:
-        least = {name: 1 for name in self.__slots__ if name != "innermost_noc_only"} | {"noc_latency_cycles": 0}
         wrong = [
             f"{name} is {getattr(self, name)}; expected at least {low}"
-            for name, low in least.items()
+            for name, low in _LEAST.items()
             if getattr(self, name) < low
         ]
         if wrong:
             raise InputError(wrong)
 
 
+_LEAST = {name: 1 for name in MaestroHardware.__slots__ if name != "innermost_noc_only"} | {"noc_latency_cycles": 0}
 _KEYS = {
     "num_pes": "num_pes",
     "l1_size_cstr": "l1_bytes",
@@ -58,31 +58,47 @@ _KEYS = {
 }
 
 
-def read_hardware(path: str | Path, simd_lanes: int = 1) -> MaestroHardware:
-    """The hardware of a file. Raises InputError with all unknown keys and their lines."""
-    return parse_hardware(read_text(Path(path)), str(path), simd_lanes)
+def read_hardware(path: str | Path, simd_lanes: int = 1, *, faithful: bool = False) -> MaestroHardware:
+    """The hardware of a file. Raises InputError with everything that is wrong, by line.
+
+    faithful   read -4 and 4abc as 4, and take the last of a repeated key, as the original does
+    """
+    return parse_hardware(read_text(Path(path)), str(path), simd_lanes, faithful=faithful)
 
 
-def parse_hardware(text: str, name: str = "hardware", simd_lanes: int = 1) -> MaestroHardware:
+def parse_hardware(
+    text: str, name: str = "hardware", simd_lanes: int = 1, *, faithful: bool = False
+) -> MaestroHardware:
     """As `read_hardware`; `name` stands for the file in messages. Absent keys get the original's defaults."""
     tokens = tokenize(text, SEPARATORS, COMMENT)
     values = {"num_pes": 1}
-    problems: list[str] = []
+    lines: dict[str, int] = {}
+    problems = [] if faithful else minus_signs(text, COMMENT)
     for key, value in zip(tokens[::2], (*tokens[1::2], None)):
-        if key.text not in _KEYS:
-            near = did_you_mean(key.text, _KEYS)
-            problems.append(f"{name}:{key.line}: unknown key '{key.text}'{near}; there are {', '.join(_KEYS)}")
-        elif value is None or not value.text[0].isdigit():
-            given = "nothing" if value is None else f"'{value.text}'"
-            problems.append(f"{name}:{key.line}: {key.text} needs a whole number, got {given}")
-        else:
+        wrong = _wrong_entry(key, value, faithful)
+        if wrong is None and key.text in lines and not faithful:
+            wrong = f"{key.text} is given again, after line {lines[key.text]}; remove one"
+        if wrong is not None:
+            problems.append((key.line, wrong))
+        elif value is not None:
             values[_KEYS[key.text]] = leading_integer(value.text)
+        lines.setdefault(key.text, key.line)
     if problems:
-        raise InputError(problems, file=name)
-    try:
-        return replace(MaestroHardware(num_pes=1, simd_lanes=simd_lanes), **values)  # type: ignore[arg-type]
-    except InputError as error:
-        raise InputError([f"{name}: {p}" for p in error.problems], file=name) from None
+        raise InputError([f"{name}:{line}: {told}" for line, told in sorted(problems)], file=name)
+    return replace(MaestroHardware(num_pes=1, simd_lanes=simd_lanes), **values)  # type: ignore[arg-type]
+
+
+def _wrong_entry(key: Token, value: Token | None, faithful: bool) -> str | None:
+    if key.text not in _KEYS:
+        return f"unknown key '{key.text}'{did_you_mean(key.text, _KEYS)}; there are {', '.join(_KEYS)}"
+    if value is None or not value.text[0].isdigit():
+        return f"{key.text} needs a whole number, got {'nothing' if value is None else repr(value.text)}"
+    if not value.text.isdecimal() and not faithful:
+        return f"{key.text} is '{value.text}', no whole number (the original reads {leading_integer(value.text)})"
+    least = _LEAST[_KEYS[key.text]]
+    if leading_integer(value.text) < least:
+        return f"{key.text} is {value.text}; expected at least {least}"
+    return None
 
 
 def format_hardware(hardware: MaestroHardware) -> str:

@@ -37,9 +37,12 @@ def command(
     from tileloom import api
     from tileloom.cli.show import emit_json
     from tileloom.explore.convert import convert
+    from tileloom.mapping.notation.registry import notation_of
 
     given = o.plain_pairs("--set", variables)
     work = None
+    if problem is not None and (source or notation_of(mapping)) == "neurospector":
+        problem = _with_layer(problem, Path(mapping), layer)
     if problem is not None:
         work = api.load_problem(
             problem, sizes=o.sizes("--size", size), bind=o.sizes("--bind", bind), bits=bits, variables=given
@@ -50,3 +53,17 @@ def command(
     if json:
         emit_json({"format": to, "text": None if refused else found.text, "losses": list(found.losses)})
     raise typer.Exit(o.give_text(found.text, found.losses, out, strict, quiet=json))
+
+
+def _with_layer(problem: str, table: Path, layer: str | None) -> str:
+    """FILE as FILE:LAYER where the file has several layers and --layer or the scheduling table names one of them."""
+    from tileloom import api
+    from tileloom.core.tokens import read_text
+    from tileloom.mapping.notation.neurospector_notation import named_layer
+
+    wanted = layer or named_layer(read_text(table))
+    if wanted is None or not Path(problem).is_file():
+        return problem
+    names = [x.name for x in api.load_network(problem).layers]
+    found = [n for n in names if n.lower() == wanted.lower()]
+    return f"{problem}:{found[0]}" if len(names) > 1 and found else problem

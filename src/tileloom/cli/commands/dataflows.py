@@ -16,7 +16,8 @@ def command(
         list[str], typer.Argument(metavar="NETWORK...", help="Networks, or .m files with dataflows of their own.")
     ],
     template: Annotated[
-        list[str] | None, typer.Option(help="Dataflow template; repeatable (default kcp_ws, xp_ws, rs).")
+        list[str] | None,
+        typer.Option(help="Dataflow template; repeatable (default kcp_ws, xp_ws, rs; for .m files their own)."),
     ] = None,
     arch: Annotated[str | None, typer.Option("--arch", metavar="HW.m", help="MAESTRO hardware file.")] = None,
     pes: Annotated[list[int] | None, typer.Option(min=1, help="Number of PEs; repeatable.")] = None,
@@ -45,7 +46,7 @@ def command(
         chip = replace(chip, noc_elements_per_cycle=chip.num_pes)
     main = chip.noc_elements_per_cycle
     bandwidths = sorted({*(bandwidth or [2**k for k in range(11)]), main})
-    series = read_series(sources, template or ["kcp_ws", "xp_ws", "rs"], pes or [chip.num_pes], o.sizes("--bind", bind))
+    series = read_series(sources, template, pes or [chip.num_pes], o.sizes("--bind", bind))
     found = study(series, chip, bandwidths, load_technology(technology))
     if table is not None:
         give_table(found, table)

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 def command(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="ONNX or YAML file, library name, or einsum.")],
     arch: o.Arch,
-    objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "edp",
+    objective: Annotated[
+        str | None,
+        typer.Option(help="What to minimise: energy, latency or edp (default edp; energy on a NeuroSpector chip)."),
+    ] = None,
     mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
-    model: o.Model = "loopnest",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="MODEL", help="Cost model (default loopnest; neurospector on its own chips)."),
+    ] = None,
     model_option: o.ModelOption = None,
     out: Annotated[Path | None, typer.Option(help="Write a run directory with report.html here.")] = None,
     bind: o.Bind = None,
@@ -55,6 +61,7 @@ def command(
 
     if neurospector.is_native(arch):
         neurospector.map_network(network, arch, objective, mapper, model, option, layer, out, progress, json)
+    objective, model = objective or "edp", model or "loopnest"
     if out is not None:
         refuse_target(out)
     spec = o.model_spec(model, model_option)

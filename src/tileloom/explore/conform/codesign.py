@@ -183,7 +183,7 @@ def _model_file(study: _Study, item: Item) -> Iterator[Check]:
         raise InputError(f"the space of {path.name} is unknown")
     networks = study.networks(name)
     ours = [networks.units[u].directive_layer() for u in networks.sequences[int(position)]]
-    theirs = parse_mapping(path.read_text(), path.name).layers
+    theirs = parse_mapping(path.read_text(), path.name, faithful=True).layers
     yield _equal("front end", item.name, "layers", len(theirs), len(ours))
     same = [(a.operator, a.sizes, a.stride_of) == (b.operator, b.sizes, b.stride_of) for a, b in zip(theirs, ours)]
     yield _equal("front end", item.name, "equal layers in order", len(theirs), sum(same))

@@ -65,7 +65,7 @@ def _run(known: Reference, row: Row) -> tuple[Columns, ...] | str:
     if row.mapping_file not in known.mappings:
         return f"no mapping file {row.mapping_file}"
     try:
-        file = parse_mapping(known.mappings[row.mapping_file], row.mapping_file)
+        file = parse_mapping(known.mappings[row.mapping_file], row.mapping_file, faithful=True)
         layers = evaluate_layers(file.layers, row.hardware)
     except InputError as error:
         return str(error).split("\n")[0]
@@ -107,7 +107,7 @@ def _refused(known: Reference, row: Failure) -> list[Check] | Skip:
         return Skip(row.name, f"no mapping file {row.mapping_file}")
     expected = f"refused (exit status {row.exit_status})"
     try:
-        file = parse_mapping(known.mappings[row.mapping_file], row.mapping_file)
+        file = parse_mapping(known.mappings[row.mapping_file], row.mapping_file, faithful=True)
         evaluate_layers(file.layers, row.hardware)
     except InputError as error:
         return [Check("refusals", row.name, "verdict", bool(str(error)), expected, str(error).split("\n")[0])]
@@ -119,7 +119,7 @@ def _log(known: Reference, row: Log) -> list[Check] | Skip:
         return Skip(row.name, f"no mapping file {row.mapping_file}")
     steps: list[Step] = []
     try:
-        file = parse_mapping(known.mappings[row.mapping_file], row.mapping_file)
+        file = parse_mapping(known.mappings[row.mapping_file], row.mapping_file, faithful=True)
         for layer, coupling in zip(file.layers, couplings(file.layers)):
             evaluate_layer(layer, row.hardware, coupling, trace=steps.append)
     except InputError as error:

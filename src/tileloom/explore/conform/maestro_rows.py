@@ -114,7 +114,11 @@ class _Configs:
             if name in self._known:
                 return _from_config(self._known[name])
             path = self._directory / "hw" / f"{Path(name).name}.m"
-            return read_hardware(path) if path.is_file() else f"no configuration '{name}' in configs.json or hw/"
+            return (
+                read_hardware(path, faithful=True)
+                if path.is_file()
+                else f"no configuration '{name}' in configs.json or hw/"
+            )
         except (InputError, KeyError, TypeError, ValueError) as error:
             return f"configuration '{name}' cannot be read: {error!r}"
 

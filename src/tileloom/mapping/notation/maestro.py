@@ -103,6 +103,8 @@ class MaestroFile:
     network: str
     layers: tuple[DirectiveLayer, ...]
     path: str = ""
+    warnings: tuple[str, ...] = ()
+    """What is odd in the file but taken: repeated names, the same size twice; with file and line."""
 
 
 def where(layer: DirectiveLayer) -> str:

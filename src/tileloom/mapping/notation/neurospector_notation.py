@@ -56,14 +56,23 @@ def read(
     text = read_text(file)
     flows, losses = _dataflows(text)
     accelerator, places = accelerator_of(architecture, problem, names, flows)
+<<<<<<< HEAD
     named = re.search(r"(?im)^\s*(?:layer_name|name)\s*=\s*(\S+)", text)
     if named and len(named.group(1)) > MAX_NAME:
         raise InputError(f"{file}: the layer's name has {len(named.group(1))} characters; at most {MAX_NAME} are read")
+=======
+>>>>>>> polish
     # The problem given is meant, whatever the file calls it.
-    known = LayerList(problem.name, (replace(found, name=named.group(1).lower() if named else found.name),))
+    known = LayerList(problem.name, (replace(found, name=named_layer(text) or found.name),))
     _, table = read_table(file, accelerator, known, text=text)
     tree = hoist(tree_of(accelerator, table, problem, names, places), problem)
     return ReadMapping(problem, tree, losses)
+
+
+def named_layer(text: str) -> str | None:
+    """The name of its layer that a table gives, in small letters."""
+    named = re.search(r"(?im)^\s*(?:layer_name|name)\s*=\s*(\S+)", text)
+    return named.group(1).lower() if named else None
 
 
 def _dataflows(text: str) -> tuple[tuple[Dataflow | None, Dataflow | None], tuple[str, ...]]:

@@ -134,12 +134,24 @@ def _saved(
     accelerator: Accelerator, layers: Sequence[ConvLayer], shares: Sequence[Share], together: Sequence[int]
 ) -> float:
     """DRAM energy in pJ of input reads that layers side by side share: those of one input, the fewest reads, all but once."""
-    groups: dict[tuple[int, ...], list[float]] = {}
+    dram = [s.analysis.levels["dram"] for s in shares]
+    groups = [[dram[i].sent[0] * dram[i].reads[0] for i in group] for group in _same_input(layers, together)]
+    return sum(min(reads) * (len(reads) - 1) for reads in groups) * accelerator.dram.energy_pj[0]
+
+
+def _same_input(layers: Sequence[ConvLayer], together: Sequence[int]) -> list[list[int]]:
+    groups: dict[tuple[int, ...], list[int]] = {}
     for i in together:
-        x, level = layers[i], shares[i].analysis.levels["dram"]
+        x = layers[i]
         B, channels = x.dims[1], x.dims[4] * x.dims[7]
-        groups.setdefault((B, channels, x.input_height, x.input_width), []).append(level.sent[0] * level.reads[0])
-    return sum(min(reads) * (len(reads) - 1) for reads in groups.values()) * accelerator.dram.energy_pj[0]
+        groups.setdefault((B, channels, x.input_height, x.input_width), []).append(i)
+    return list(groups.values())
+
+
+def input_sharers(layers: Sequence[ConvLayer], shares: Sequence[Share]) -> tuple[tuple[str, ...], ...]:
+    """Names of layers side by side that read one input together (corrected mode), a tuple for each such input."""
+    together = [i for i, s in enumerate(shares) if s.parallel]
+    return tuple(tuple(layers[i].name for i in g) for g in _same_input(layers, together) if len(g) > 1)
 
 
 def _as_chosen(accelerator: Accelerator, layer: ConvLayer, share: Share, metric: Metric) -> Chosen:

@@ -1,4 +1,7 @@
-"""Why no table of a layer fits a machine: the smallest tiles there can be, and what they break. Searches nothing."""
+"""Why no table of a layer fits a machine, and what a table that the original answers with breaks.
+
+The searches are elsewhere; only whether corrected rules have a table is asked of them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from math import prod
 
 from tileloom.architecture.notation.neurospector import DIMS, Accelerator
 from tileloom.cost.models.neurospector.analysis import broken_rules
-from tileloom.mapping.notation.neurospector import DRAM, GB, LB, ONES, ROWS, SchedulingTable
+from tileloom.mapping.notation.neurospector import DRAM, GB, LB, ONES, ROWS, SchedulingTable, everything_in_dram
+from tileloom.search.neurospector.bottom_up import Chosen, Mode, bottom_up
 from tileloom.workload.frontends.neurospector import ConvLayer
 
 
@@ -36,3 +40,22 @@ def why_nothing_fits(accelerator: Accelerator, layer: ConvLayer) -> tuple[str, .
         rows[free][d] *= extent // prod(rows[r][d] for r in asked)
     smallest = broken_rules(a, layer, SchedulingTable(tuple(tuple(row) for row in rows)))
     return tuple(f"even the smallest tiles do not fit: {reason}" for reason in smallest) or ("no table fits",)
+
+
+def why_invalid(chosen: Chosen, mode: Mode) -> tuple[str, ...]:
+    """Of a faithful answer that breaks rules: what the original does there, each rule, and what corrected rules find."""
+    a, layer = chosen.accelerator, chosen.layer
+    left = chosen.table == everything_in_dram(layer)
+    what = "everything in DRAM" if left else "a table that it did not finish"
+    buffers = ((LB, a.local_buffer), (GB, a.global_buffer), (DRAM, a.dram))
+    held = [ROWS[row] for row, buffer in buffers if buffer is not None and any(buffer.constraint)]
+    why = f"; it checks the CONSTRAINT of {', '.join(held)} on half-filled tables, which seldom meet it" if held else ""
+    broken = broken_rules(a, layer, chosen.table, faithful=True)
+    corrected = bottom_up(a, layer, chosen.metric, mode)
+    also: tuple[str, ...]
+    if corrected.feasible:
+        value = f"{corrected.value:.6g} {'pJ' if chosen.metric == 'energy' else 'cycles'}"
+        also = (f"tables that fit exist: corrected mode finds one of {value}",)
+    else:
+        also = tuple(f"corrected mode finds none either: {reason}" for reason in why_nothing_fits(a, layer))
+    return (f"the original answers with {what}, without a mark{why}", *(f"this breaks {b}" for b in broken), *also)

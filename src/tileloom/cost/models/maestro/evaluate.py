@@ -43,6 +43,19 @@ class Evaluated:
         """False when the model found no step with work; its numbers are then without meaning."""
         return self.record.top.steps > 0
 
+    @property
+    def why_skipped(self) -> str:
+        """Why `valid` is False; '' where it is True."""
+        if self.valid:
+            return ""
+        sizes = self.layer.sizes
+        small = [
+            f"{axis}={sizes[axis]} is less than the filter's {window}={sizes[window]}"
+            for axis, window in (("Y", "R"), ("X", "S"))
+            if sizes.get(axis, 0) < sizes.get(window, 0) and axis in sizes
+        ]
+        return f"every step is skipped, as {' and '.join(small)}" if small else "every step is skipped: none has work"
+
 
 def evaluate_layer(
     layer: DirectiveLayer, hardware: MaestroHardware, coupling: Coupling | None = None, trace: Trace | None = None
