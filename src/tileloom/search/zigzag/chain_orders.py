@@ -12,7 +12,7 @@ from tileloom.cost.kernels.zigzag_cost import cycles_of, energy_of
 from tileloom.cost.kernels.zigzag_program import IRRELEVANT
 from tileloom.search.zigzag.optimum_kernels import SLACK
 
-ORDERS_PER_CHAIN, ORDERS_PER_SEGMENT, VARIANTS = 20_000, 5_000, 200
+ORDERS_PER_CHAIN, ORDERS_PER_SEGMENT, VARIANTS = 500_000, 20_000, 200
 """Where the enumeration of one chain gives up; the search then knows that it is not complete."""
 
 

@@ -10,7 +10,7 @@ import math
 import numba as nb
 import numpy as np
 
-from tileloom.cost.kernels.zigzag_cost import first_loads, last_stores, port_stall
+from tileloom.cost.kernels.zigzag_cost import first_loads, last_stores, port_stall, spread_loads
 from tileloom.cost.kernels.zigzag_program import IRRELEVANT, RELEVANT, SPARE_TIME
 from tileloom.search.zigzag.optimum_kernels import content_elements
 
@@ -221,3 +221,46 @@ def chain_stall(program, cut_o, cut_m, place, port, chosen, chain, values, cycle
     for p in range(program.ports):
         stall = max(stall, port_stall(program, p, work))
     return stall
+
+
+@nb.njit(cache=True, error_model="numpy")
+def ends_behind(program, computing, sums, work):
+    """3.9: cycles of first loads and last stores when ports may hide them behind this computation; never grows with it."""
+    for o in range(program.operands):
+        for m in range(program.levels[o]):
+            for way in range(4):
+                work.left[o, m, way] = work.real[o, m, way]
+                work.visited[o, m, way] = 0
+    spread_loads(program, computing, 1 if sums else 0, work)
+    return first_loads(program, work) + last_stores(program, work)
+
+
+@nb.njit(cache=True, error_model="numpy")
+def chain_cycles(program, cut_o, cut_m, chosen, values, cycles, done, sums, stall, most, work):
+    """3.9: cycles that no order of a chain stays below; `chain_stall` has just been called.
+
+    A longer stall hides more, so stalls from the least to the one that gives `most` cycles are bounded range by range,
+    each by its shortest computation and its best hiding place.
+    """
+    total = cycles[len(cycles) - 1]
+    work.cycles[:, 0] = 1
+    work.held[1, :, 0] = 1.0
+    for o in range(program.operands):
+        top = program.levels[o] - 1
+        work.held[1, o, top + 1] = content_elements(program, o, top, 1, values[len(values) - 1], work)
+        work.merged[o, top] = 1
+    for b in range(len(cut_o)):
+        o, m, c = cut_o[b], cut_m[b], chosen[b]
+        work.cycles[o, m + 1] = cycles[c]
+        if m >= 0:
+            work.held[1, o, m + 1] = content_elements(program, o, m, 1, values[c], work)
+        if o == 0:
+            # One reducing loop stands for all: below the cut or above it.
+            work.merged[0, m] = done[c]
+    found = total + stall + ends_behind(program, total + stall, sums, work)
+    low, width = stall + 1, 1
+    while total + low < min(found, most):
+        high = min(low + width - 1, most - total)
+        found = min(found, total + low + ends_behind(program, total + high, sums, work))
+        low, width = low + width, 2 * width
+    return found

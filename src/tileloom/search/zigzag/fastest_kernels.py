@@ -8,8 +8,9 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from tileloom.cost.kernels.zigzag_program import SPARE_TIME
 from tileloom.search.zigzag.chain_orders import best_order, chain_of, realise
-from tileloom.search.zigzag.cycle_kernels import ENERGY, FACTS, chain_stall, ends, least_cycles
+from tileloom.search.zigzag.cycle_kernels import ENERGY, FACTS, chain_cycles, chain_stall, ends, least_cycles
 from tileloom.search.zigzag.optimum_kernels import SLACK, below, fits
 
 
@@ -66,19 +67,25 @@ def narrow(
 
 @nb.njit(cache=True, error_model="numpy")
 def closed_bound(
-    program, edp, start, chosen, chain, cut_o, cut_m, place, port, values, cycles, facts, real, room, top_bits, sums, state,
-    work,
+    program, edp, start, best, chosen, chain, cut_o, cut_m, place, port, values, cycles, done, facts, real, room, top_bits,
+    sums, state, work,
 ):  # fmt: skip
     """What no order of a complete chain stays below."""
     energy = start
     for b in range(len(cut_o)):
         state[b] = facts[b, chosen[b]]
         energy += facts[b, chosen[b], ENERGY]
+    factor = energy if edp else 1.0
     stall = chain_stall(
         program, cut_o, cut_m, place, port, chosen, chain, values, cycles, real, room, top_bits, sums, work
     )
-    value = cycles[len(cycles) - 1] + stall + ends(program, state, cut_o, cut_m, work)
-    return value * energy if edp else value
+    found = cycles[len(cycles) - 1] + stall + ends(program, state, cut_o, cut_m, work)
+    if program.flags[SPARE_TIME] and found * factor < best:
+        most = min(best / factor, 4.0 * found) + 1.0
+        found = max(
+            found, min(most, chain_cycles(program, cut_o, cut_m, chosen, values, cycles, done, sums, stall, most, work))
+        )
+    return found * factor
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -111,8 +118,8 @@ def fastest(
             if depth == cuts:
                 chain = chain_of(chosen, cycles)
                 least = closed_bound(
-                    program, edp, start, chosen, chain, cut_o, cut_m, place, port, values, cycles, facts, real, room,
-                    top_bits, sums, state, work,
+                    program, edp, start, best, chosen, chain, cut_o, cut_m, place, port, values, cycles, done, facts, real,
+                    room, top_bits, sums, state, work,
                 )  # fmt: skip
                 seen += 1
                 if least < best * (1.0 - SLACK):
