@@ -95,3 +95,31 @@ def test_more_factors_never_cost_more_than_the_optimum(version: str) -> None:
         few = best_mapping(layer, machine, 5, version=version, faithful=False)  # type: ignore[arg-type]
         if best.cost is not None and few.cost is not None:
             assert best.cost.energy_pj <= few.cost.energy_pj * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda v: v.name)
+def test_no_order_or_allocation_beats_what_is_proven(version: Version) -> None:
+    compared = 0
+    for seed in range(2000, 2012):
+        random = Random(seed)
+        layer, machine = random_case(random)
+        twin = Loma(layer, machine, version)
+        name, faithful = version.name.split(",")[0], "corrected" not in version.name
+        least: dict[str, float] = {}
+        for objective in OBJECTIVES:
+            found = best_mapping(layer, machine, None, objective, version=name, faithful=faithful)  # type: ignore[arg-type]
+            assert found.proven
+            least[objective] = objective_of(found.cost, objective)  # type: ignore[arg-type]
+        order = list(twin.factors(None))
+        for _ in range(12):
+            random.shuffle(order)
+            cuts = twin.allocate(tuple(order)) or []
+            for o in range(len(cuts)):
+                if random.random() < 0.5:
+                    cuts[o] = sorted(random.randint(0, end) for end in cuts[o][:-1]) + [len(order)]
+            if cuts and twin.fits(tuple(order), cuts):
+                cost = evaluate(layer, machine, twin.mapping(tuple(order), cuts), version)
+                compared += 1
+                for objective in OBJECTIVES:
+                    assert objective_of(cost, objective) >= least[objective] * (1 - 1e-12)  # type: ignore[arg-type]
+    assert compared > 40
