@@ -85,10 +85,10 @@ def main() -> list[str]:
         _, seconds = cpu_seconds(lambda limit=limit: [best_mapping(t, chip, limit) for t in tiles])
         lines.append(f"{len(tiles)} tile-layers of FSRCNN, {name}: {1000 * seconds / len(tiles):.1f} ms each")
     for objective in ("latency", "edp"):
-        found, seconds = cpu_seconds(lambda o=objective: [best_mapping(t, chip, None, o) for t in tiles])
+        found, seconds = cpu_seconds(lambda o=objective: [best_mapping(t, chip, None, o) for t in tiles[::8]])
         proven = sum(f.proven for f in found)
         lines.append(
-            f"{len(tiles)} tile-layers of FSRCNN, {objective}: {proven} proven, {1000 * seconds / len(tiles):.1f} ms each"
+            f"{len(found)} tile-layers of FSRCNN, {objective}: {proven} proven, {1000 * seconds / len(found):.1f} ms each"
         )
     return [*lines, where()]
 
