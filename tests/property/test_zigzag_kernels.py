@@ -12,7 +12,7 @@ from tileloom.cost.kernels.zigzag_program import MAX_LEVELS, MAX_OPERANDS, compi
 from tileloom.cost.kernels.zigzag_work import make_work
 from tileloom.cost.models.zigzag.evaluate import evaluate
 from tileloom.cost.models.zigzag.version import DEFINES, ZIGZAG39, Version
-from tileloom.search.zigzag.loma import best_mapping
+from tileloom.search.zigzag.loma import OBJECTIVES, best_mapping, objective_of
 from tileloom.search.zigzag.reference import Loma
 from zigzag_cases import random_case
 
@@ -73,11 +73,14 @@ def test_the_proven_optimum_equals_trying_everything() -> None:
             levels = sum(len(machine.levels(o.memory_operand)) - 1 for o in layer.operands)
             if not 2 <= len(twin.factors(None)) <= 4 or levels > 6:
                 continue
-            found = best_mapping(layer, machine, None, version=name, faithful=False)  # type: ignore[arg-type]
-            if found.cost is None:
+            if best_mapping(layer, machine, None, version=name, faithful=False).cost is None:  # type: ignore[arg-type]
                 continue
-            assert found.proven
-            assert found.cost.energy_pj == pytest.approx(twin.least_energy(), rel=1e-12)
+            least = twin.least()
+            for objective in OBJECTIVES:
+                found = best_mapping(layer, machine, None, objective, version=name, faithful=False)  # type: ignore[arg-type]
+                assert found.proven and found.cost is not None
+                value = objective_of(found.cost, objective)  # type: ignore[arg-type]
+                assert value == pytest.approx(least[objective], rel=1e-12)
             compared += 1
         if compared >= 6:
             break
@@ -92,3 +95,31 @@ def test_more_factors_never_cost_more_than_the_optimum(version: str) -> None:
         few = best_mapping(layer, machine, 5, version=version, faithful=False)  # type: ignore[arg-type]
         if best.cost is not None and few.cost is not None:
             assert best.cost.energy_pj <= few.cost.energy_pj * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda v: v.name)
+def test_no_order_or_allocation_beats_what_is_proven(version: Version) -> None:
+    compared = 0
+    for seed in range(2000, 2012):
+        random = Random(seed)
+        layer, machine = random_case(random)
+        twin = Loma(layer, machine, version)
+        name, faithful = version.name.split(",")[0], "corrected" not in version.name
+        least: dict[str, float] = {}
+        for objective in OBJECTIVES:
+            found = best_mapping(layer, machine, None, objective, version=name, faithful=faithful)  # type: ignore[arg-type]
+            assert found.proven
+            least[objective] = objective_of(found.cost, objective)  # type: ignore[arg-type]
+        order = list(twin.factors(None))
+        for _ in range(12):
+            random.shuffle(order)
+            cuts = twin.allocate(tuple(order)) or []
+            for o in range(len(cuts)):
+                if random.random() < 0.5:
+                    cuts[o] = sorted(random.randint(0, end) for end in cuts[o][:-1]) + [len(order)]
+            if cuts and twin.fits(tuple(order), cuts):
+                cost = evaluate(layer, machine, twin.mapping(tuple(order), cuts), version)
+                compared += 1
+                for objective in OBJECTIVES:
+                    assert objective_of(cost, objective) >= least[objective] * (1 - 1e-12)  # type: ignore[arg-type]
+    assert compared > 40

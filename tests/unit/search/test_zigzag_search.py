@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -10,9 +11,13 @@ from tileloom.architecture.load import load_architecture
 from tileloom.architecture.notation.zigzag import parse_machine
 from tileloom.architecture.notation.zigzag_library import load_machine
 from tileloom.core.errors import InputError
+from tileloom.cost.kernels.zigzag_program import compile_program
+from tileloom.cost.models.zigzag.spatial import by_level, place, temporal_sizes
+from tileloom.cost.models.zigzag.version import get_version
 from tileloom.mapping.legality import is_legal
 from tileloom.search.zigzag.factors import limited_factors
-from tileloom.search.zigzag.loma import best_mapping, objective_of
+from tileloom.search.zigzag.fastest import fastest_chain
+from tileloom.search.zigzag.loma import Objective, best_mapping, objective_of
 from tileloom.search.zigzag.mapper import LomaMapper
 from tileloom.search.zigzag.reference import prefix_shifts
 from tileloom.search.zigzag.unroll import best_unrolling, unrollings
@@ -34,6 +39,33 @@ def test_the_optimum_is_proven_and_never_worse(case: TileLayer) -> None:
     found = best_mapping(case.layer, case.machine, None)
     assert found.proven and found.cost is not None
     assert found.cost.energy_pj <= case.row["energy"] * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("objective", ["latency", "edp"])
+@pytest.mark.parametrize("faithful", [True, False])
+def test_latency_and_edp_are_proven_too(objective: Objective, faithful: bool) -> None:
+    for case in tile_layers()[::4]:
+        best = best_mapping(case.layer, case.machine, None, objective, faithful=faithful)
+        loma = best_mapping(case.layer, case.machine, 6, objective, faithful=faithful)
+        assert best.proven
+        assert objective_of(best.cost, objective) <= objective_of(loma.cost, objective) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("edp", [False, True])
+@pytest.mark.parametrize("name", ["defines", "3.9"])
+def test_a_search_that_is_stopped_says_what_it_left_open(name: str, edp: bool) -> None:
+    case, rules = tile_layers()[1], get_version(name)
+    placed = place(case.layer, case.machine)
+    program = compile_program(case.layer, case.machine, by_level(placed, case.layer, case.machine), rules)
+    sizes = temporal_sizes(case.layer, placed, rules)
+    whole = fastest_chain(case.layer, program, sizes, inf, edp, rules)
+    assert whole is not None and whole.bound == pytest.approx(whole.value, rel=1e-9)
+    bounds = []
+    for limit in (0, 1_000, 5_000, 20_000_000):
+        found = fastest_chain(case.layer, program, sizes, whole.value * 1.01, edp, rules, limit)
+        assert found is not None and 0 < found.bound <= whole.value * (1 + 1e-12) <= found.value * (1 + 2e-12)
+        bounds.append(found.bound)
+    assert bounds[0] < bounds[-1] == pytest.approx(whole.value)
 
 
 def test_orders_are_distinct_and_complete() -> None:

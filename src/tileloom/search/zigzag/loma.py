@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import inf
+from math import inf, prod
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from tileloom.cost.models.zigzag.spatial import Levels, by_level, place, tempora
 from tileloom.cost.models.zigzag.version import Version, get_version
 from tileloom.mapping.notation.zigzag import TemporalLoop, ZigzagMapping
 from tileloom.search.zigzag.factors import limited_factors
+from tileloom.search.zigzag.fastest import fastest_chain
 from tileloom.search.zigzag.optimum import NODE_LIMIT, cheapest_chain, joined
 from tileloom.search.zigzag.orders import EDP, ENERGY, LATENCY, search_orders
 
@@ -32,6 +33,8 @@ VersionName = Literal["defines", "3.9"]
 DEFAULT_LIMIT = 6
 OTHER_LIMITS = (4, 5, 7)
 NEST_LIMIT = 50_000
+EQUAL = 1e-9
+"""Relative difference of sums in another order."""
 OBJECTIVES = {"energy": ENERGY, "latency": LATENCY, "edp": EDP}
 
 
@@ -67,8 +70,8 @@ def best_mapping(
 ) -> Found:
     """The best temporal mapping of a layer (or tile) on a machine (whole, or `machine.shrunk(tops)`).
 
-    lpf_limit   most factors that are ordered; None: for energy the proven optimum over all orders of primes and all
-                allocations, for latency and EDP the best found, with `Found.bound`
+    lpf_limit   most factors that are ordered; None: the optimum over all orders of primes and all allocations;
+                `Found.proven` says whether the proof came to its end, `Found.bound` how much better a mapping could be
     faithful    the first mapping of least objective in the original's order of enumeration, and the original's model;
                 otherwise the corrected model, and ties go to the smaller of the other quantity
     Layers with two activations need `machine.with_twin("I1", "I2")` and `layer.relinked({second: "I2"})`.
@@ -141,23 +144,30 @@ def best_nest(layer: ZigzagLayer, machine: ZigzagMachine, rings: Sequence[Sequen
 
 
 def _bounded(task: Task, program: Any, objective: Objective, faithful: bool, found: Found) -> Found:
-    """For latency and EDP: the best of wider orders and of the energy optimum, with a bound that holds for all mappings.
+    """For latency and EDP: the optimum over all orders and allocations, or the best found with a bound for all of them.
 
-    Cycles are at least the product of the temporal loops, energy at least its optimum.
+    Layers with too many contents get the simple bound: cycles are at least the product of the temporal loops, energy at
+    least its optimum.
     """
     cheap = _proven(task, program, ordered(task, program, DEFAULT_LIMIT, "energy", True, faithful))
     # More factors are no superset: the allocation is greedy, so fewer factors can end better.
     others = [ordered(task, program, limit, objective, True, faithful) for limit in OTHER_LIMITS]
     tried = [f for f in (found, *others, cheap) if f.cost is not None]
-    if not tried:
-        return found
-    best = min(tried, key=lambda f: objective_of(f.cost, objective))
-    assert best.cost is not None
-    bound = float(best.cost.temporal_cycles)
-    if objective == "edp":
-        bound *= cheap.bound
-    proven = objective_of(best.cost, objective) <= bound * (1 + 1e-12)
-    return replace(best, evaluated=sum(f.evaluated for f in tried), proven=proven, bound=bound)
+    best = min(tried, key=lambda f: objective_of(f.cost, objective), default=found)
+    seen = sum(f.evaluated for f in (found, *others, cheap))
+    known = objective_of(best.cost, objective)
+    chain = fastest_chain(task.layer, program, task.sizes, known, objective == "edp", task.rules)
+    if chain is None:
+        floor = prod(task.sizes.values()) * (cheap.bound if objective == "edp" else 1.0)
+        proven = best.fits and known <= floor * (1 + EQUAL)
+        return replace(best, evaluated=seen, proven=proven, bound=floor if best.fits else 0.0)
+    if chain.order is not None and chain.cut is not None:
+        mapping = cut_order(task.layer, task.spatial, *joined(chain.order, chain.cut))
+        best = Found(mapping, evaluate(task.layer, task.machine, mapping, task.rules), 0)
+    reached = objective_of(best.cost, objective)
+    proven = reached <= chain.bound * (1 + EQUAL) if best.fits else chain.bound == inf
+    bound = min(reached, chain.bound) if best.fits else 0.0
+    return replace(best, evaluated=seen + chain.seen, proven=proven, bound=bound)
 
 
 def objective_of(cost: ZigzagCost | None, objective: Objective) -> float:

@@ -41,13 +41,19 @@ class Chain:
 
 @dataclass(frozen=True)
 class Contents:
-    """values [c, d] iterations per dimension;  packed [c] exponents in bit fields;  cycles [c];  done [c] all sums below."""
+    """values [c, d] iterations per dimension;  packed [c] exponents in bit fields;  cycles [c];  done [c] all sums below.
+
+    exponents [c, s] of the prime slot_prime[s] in dimension slot_dim[s]
+    """
 
     values: Ints
     packed: Ints
     guard: int
     cycles: Ints
     done: Ints
+    exponents: Ints
+    slot_dim: Ints
+    slot_prime: Ints
 
 
 def cheapest_chain(
@@ -68,7 +74,7 @@ def cheapest_chain(
     contents = list_contents(layer, program, sizes)
     if contents is None:
         return Chain(None, None, known_pj, 0, False)
-    cut_o, cut_m, place = _cuts(program, version)
+    cut_o, cut_m, place = list_cuts(program, version)
     count, total = len(contents.cycles), int(contents.cycles[-1])
     price = np.zeros((len(cut_o), count))
     foot = np.zeros((len(cut_o), count))
@@ -125,10 +131,12 @@ def list_contents(layer: ZigzagLayer, program: Any, sizes: dict[str, int]) -> Co
         packed += exponents[:, i] << shifts[i]
     sums = [d for d in range(len(dims)) if program["kind"][0, d] == IRRELEVANT]
     done = np.all(values[:, sums] == values[-1, sums], axis=1).astype(np.int64)
-    return Contents(values, packed, guard, np.prod(values, axis=1), done)
+    slot_dim = np.array([d for d, _, _ in slots], np.int64)
+    slot_prime = np.array([p for _, p, _ in slots], np.int64)
+    return Contents(values, packed, guard, np.prod(values, axis=1), done, exponents, slot_dim, slot_prime)
 
 
-def _cuts(program: Any, version: Version) -> tuple[Ints, Ints, Ints]:
+def list_cuts(program: Any, version: Version) -> tuple[Ints, Ints, Ints]:
     """Operand and memory level of every cut, and the cut above each memory (-1: none)."""
     found = []
     place = np.full((MAX_OPERANDS, MAX_LEVELS), -1, np.int64)

@@ -148,7 +148,11 @@ class Loma:
 
     def least_energy(self) -> float:
         """The least energy of all orders of primes and all allocations that fit, by trying every one."""
-        best = inf
+        return self.least()["energy"]
+
+    def least(self) -> dict[str, float]:
+        """The least energy, latency and product of both, each by itself, by trying every order and allocation that fits."""
+        best = {"energy": inf, "latency": inf, "edp": inf}
         for order in set(permutations(self.factors(None))):
             ends = range(len(order) + 1)
             depths = [len(self.machine.levels(o.memory_operand)) - 1 for o in self.layer.operands]
@@ -157,7 +161,9 @@ class Loma:
                 cuts = [(*c, len(order)) for c in inner]
                 if self.fits(order, cuts):
                     mapping = self.mapping(order, cuts)
-                    best = min(best, evaluate(self.layer, self.machine, mapping, self.version).energy_pj)
+                    cost = evaluate(self.layer, self.machine, mapping, self.version)
+                    found = {"energy": cost.energy_pj, "latency": float(cost.cycles), "edp": cost.edp}
+                    best = {objective: min(best[objective], found[objective]) for objective in best}
         return best
 
     def fits(self, order: Order, cuts: Sequence[Sequence[int]]) -> bool:
