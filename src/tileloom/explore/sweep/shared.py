@@ -42,8 +42,6 @@ NO_ARCHIVE = np.empty((0, 2)), np.empty((0, 0), np.int64)
 
 MARGIN = 1.25
 """A template is searched up to this multiple of the best known value: what it costs beyond that is a bound elsewhere."""
-MANY_TEMPLATES = 32
-"""Below this it does not pay to look beyond."""
 
 PROVEN = 1e-12
 """A mapping within this share of a lower bound is optimal: bounds are sums in another order than costs."""
@@ -187,7 +185,7 @@ class SharedSearch:
                 break
             self.searched += 1
             goal = Goal(objective, 1.0, energy_limit, cycle_limit, 0, i)
-            beyond = best * MARGIN if free and len(self.priced) > MANY_TEMPLATES else best
+            beyond = best * MARGIN if free else best
             value, chosen = self._search_template(chip, goal, bounds[i], beyond)
             root[i] = max(root[i], value)
             if value < best and chosen is not None:
