@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import typer
@@ -74,13 +75,23 @@ def print_result(result: SweepResult) -> None:
     names = [*result.study.space.names, *result.study.objectives]
     title = f"Pareto front in {', '.join(result.study.objectives)}: {len(result.front):,} designs"
     caption = f"the first {SHOWN}; all are in front.parquet" if len(result.front) > SHOWN else None
-    # Names with underscores are one word to the table; broken up they fold.
-    table = make_table(
-        title, [(n.replace("_", " ").replace(".", " "), n not in ("dataflow", "technology")) for n in names], caption
-    )
-    for row in result.front.head(SHOWN).iter_rows(named=True):
-        table.add_row(*(cell(row[n]) for n in names))
+    rows = [[cell(row[n]) for n in names] for row in result.front.head(SHOWN).iter_rows(named=True)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    headings = [(heading(n, w), n not in ("dataflow", "technology")) for n, w in zip(names, widths)]
+    table = make_table(title, headings, caption)
+    for row in rows:
+        table.add_row(*row)
     print_table(table)
+
+
+def heading(name: str, width: int) -> str:
+    """A name on several lines, as narrow as its longest word and the column's cells allow, so that no cell is cut.
+
+    >>> heading("noc_elements_per_cycle", 3)
+    'noc\\nelements\\nper\\ncycle'
+    """
+    words = name.replace("_", " ").replace(".", " ")
+    return fill(words, max(width, *map(len, words.split())), break_on_hyphens=False)
 
 
 def cell(value: object) -> str:

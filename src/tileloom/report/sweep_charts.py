@@ -51,7 +51,7 @@ def trade_offs(data: SweepData) -> dict[str, Any]:
         alt.value("#e9ecf1"),
     )  # fmt: skip
     panels = [
-        alt.Chart(width=360, height=280)
+        alt.Chart(width=305, height=260)
         .mark_circle(size=34, opacity=0.85)
         .encode(
             x=_axis(data, x, at[x]), y=_axis(data, y, at[y]), color=colour,
@@ -85,7 +85,7 @@ def parallel(data: SweepData) -> dict[str, Any]:
     ]
     order = [TITLES.get(n, n) for n in names]
     hover = alt.selection_point(fields=["design"], on="mouseover", nearest=True, empty=False, name="hover")
-    base = alt.Chart(alt.Data(values=rows), width=1160, height=300).encode(
+    base = alt.Chart(alt.Data(values=rows), width=1040, height=300).encode(
         x=alt.X("axis:N", sort=order, title=None, axis=alt.Axis(labelAngle=-18, grid=True, labelLimit=200)),
         y=alt.Y("at:Q", title="lowest to highest", axis=alt.Axis(labels=False, ticks=False, grid=False)),
         detail="design:N",
@@ -147,7 +147,7 @@ def sensitivities(data: SweepData) -> dict[str, Any]:
             title=name,
             axis=alt.Axis(format="~s", tickCount=5),
         )
-        base = alt.Chart(alt.Data(values=own), width=250, height=170).encode(
+        base = alt.Chart(alt.Data(values=own), width=212, height=170).encode(
             x=shape if numbers else alt.X("value:N", title=name),
             y=alt.Y(
                 "share:Q",

@@ -63,7 +63,9 @@ def _script_json(value: Any) -> str:
 
 def _heading(data: SweepData) -> Safe:
     given = data.study.given
-    what = f"{given.engine} engine, model {given.model}, on {data.study.network.name}: {len(data.study.problems)} distinct layers"
+    count = len(data.study.problems)
+    layers = "1 layer" if count == 1 else f"{count} distinct layers"
+    what = f"{given.engine} engine, model {given.model}, on {data.study.network.name}: {layers}"
     lines: list[Child] = [el("h1", given.name), el("p", what)]
     if given.description:
         lines.append(el("p", given.description))

@@ -6,7 +6,7 @@ every design. Values of bits are those of the workload and are not set here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,17 @@ def with_fields(data: Data, values: Mapping[str, object]) -> Data:
 def architecture_of(data: Data, file: str) -> Architecture:
     """The chip that plain data describes. Raises InputError naming every fault."""
     return architecture_from_document(Document(data, file, {(): 1}))
+
+
+def tables_in(data: object) -> Iterator[str]:
+    """Every `table:` of an architecture's plain data."""
+    if isinstance(data, dict):
+        if isinstance(data.get("table"), str):
+            yield data["table"]
+        data = list(data.values())
+    if isinstance(data, list):
+        for item in data:
+            yield from tables_in(item)
 
 
 def node_of(path: str) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CHUNK = {"bulk": 4_000_000, "mapped": 1000}
 ALONE_CHUNK = 50
 """Designs per part where every design is mapped by itself."""
+CODE = ("architecture", "mapping", "cost", "search", "explore/sweep")
+"""Packages that results depend on; of `architecture` with its energy tables."""
 KEPT_CHUNK = 500_000
 """Designs per part where every valid design is stored, not only the front."""
 
@@ -111,13 +113,13 @@ def context_of(study: Study) -> str:
     if given.engine == "mapped":
         for key in ("sweep", "linked", "constraints", "objectives", "keep", "prune"):
             raw.pop(key)
-    return digest(raw, study.network_key, study.data, study.machine)
+    return digest(raw, study.network_key, study.data, study.machine, study.files_key)
 
 
 def code_of() -> str:
     """Content of the code that results depend on."""
     home = Path(tileloom.__file__).parent
-    return digest([digest_tree(home / part) for part in ("architecture", "mapping", "cost", "search", "explore/sweep")])
+    return digest([digest_tree(home / part) for part in CODE] + [digest_tree(home / "architecture", "*.yaml")])
 
 
 def key_of(context: str, content: object) -> str:

@@ -1,6 +1,6 @@
 """How chips of one structure compare: their energies, paces and sizes, and the order in which to search them.
 
-From the optimum of one chip follows a bound for every chip that is nowhere faster or larger (shared_kernels.certified),
+From the optimum of one chip follows a bound for every chip that is nowhere faster or larger (shared_kernels.combined),
 so large and fast chips come first; among equally fast and large ones those with extreme energies, then those between.
 """
 

@@ -33,8 +33,6 @@ class LimitSchema(Schema):
         low, high = raw.get("min"), raw.get("max")
         if low is None and high is None and raw.get("bound") is None:
             yield None, "gives neither min nor max"
-        if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-            yield "min", f"min {low} is above max {high}: no design can meet both"
 
 
 def _bound(raw: object) -> object:

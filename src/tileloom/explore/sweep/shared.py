@@ -19,7 +19,7 @@ from tileloom.architecture.model import Architecture
 from tileloom.explore.sweep.chips import SENTINEL, capacities, table_of, together
 from tileloom.explore.sweep.many import spread
 from tileloom.explore.sweep.relation import relate
-from tileloom.explore.sweep.shared_kernels import certified, evaluate_everywhere, root_bounds, weights_of
+from tileloom.explore.sweep.shared_kernels import combined, evaluate_everywhere, floors_of, root_bounds, usable_of
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.mappers.optimal import TIE
 from tileloom.search.objective import Objective
@@ -42,8 +42,6 @@ NO_ARCHIVE = np.empty((0, 2)), np.empty((0, 0), np.int64)
 
 MARGIN = 1.25
 """A template is searched up to this multiple of the best known value: what it costs beyond that is a bound elsewhere."""
-MANY_TEMPLATES = 32
-"""Below this it does not pay to look beyond."""
 
 PROVEN = 1e-12
 """A mapping within this share of a lower bound is optimal: bounds are sums in another order than costs."""
@@ -122,7 +120,8 @@ class SharedSearch:
 
     def _floor(self, chip: int, solved: Ints, optima: Floats, priced: bool) -> float:
         r = self.relation
-        return float(certified(chip, r.prices, r.paces, r.sizes, solved, len(solved), optima, priced))
+        usable = solved[usable_of(chip, r.paces, r.sizes, solved)]
+        return float(combined(r.prices[chip], r.prices[usable], optima[usable], priced))
 
     def _compiled(self) -> list[Compiled]:
         layout, lower = Layout(self.setting, rank_groups(self.setting)), required_use(self.setting)
@@ -169,13 +168,16 @@ class SharedSearch:
         root = _values(bounds[:, 0], bounds[:, 1], objective)
         # Floors hold for the objective without limits, and searches beyond the incumbent serve other chips' floors.
         free = energy_limit == cycle_limit == inf
-        if free and self.floors:
-            root = np.maximum(root, self._template_floors(chip))
-        order = [
-            int(i)
-            for i in np.argsort(root, kind="stable")
-            if root[i] < incumbent and bounds[i, 0] <= energy_limit and bounds[i, 1] <= cycle_limit
-        ]
+        wanted = (root < incumbent) & (bounds[:, 0] <= energy_limit) & (bounds[:, 1] <= cycle_limit)
+        if self.floors:
+            floors = self._template_floors(chip, wanted)
+            if free:
+                root = np.maximum(root, floors)
+                wanted &= root < incumbent
+            else:
+                # Of two limits one is that of the search's own objective, and floors are about that.
+                wanted &= floors <= min(energy_limit, cycle_limit)
+        order = [int(i) for i in np.argsort(root, kind="stable") if wanted[i]]
         best, winner = incumbent, -1
         rows = np.zeros(0, np.int64)
         for i in order:
@@ -183,7 +185,7 @@ class SharedSearch:
                 break
             self.searched += 1
             goal = Goal(objective, 1.0, energy_limit, cycle_limit, 0, i)
-            beyond = best * MARGIN if free and len(self.priced) > MANY_TEMPLATES else best
+            beyond = best * MARGIN if free else best
             value, chosen = self._search_template(chip, goal, bounds[i], beyond)
             root[i] = max(root[i], value)
             if value < best and chosen is not None:
@@ -211,18 +213,16 @@ class SharedSearch:
         )
         return outcome.value, outcome.rows
 
-    def _template_floors(self, chip: int) -> Floats:
-        """Per template a lower bound of its best value on a chip, from what was found on other chips."""
+    def _template_floors(self, chip: int, wanted: npt.NDArray[np.bool_]) -> Floats:
+        """Of wanted templates a lower bound of their best value on a chip, from what was found on it and on others."""
         r = self.relation
-        weights = weights_of(
-            chip, r.prices, r.paces, r.sizes, np.array(self.floor_at, np.int64), self.objective != "latency"
-        )
-        usable = np.flatnonzero(weights)
+        usable = usable_of(chip, r.paces, r.sizes, np.array(self.floor_at, np.int64))
         if not len(usable):
             return np.zeros(len(self.priced))
-        scaled = np.array([self.floors[n] * weights[n] for n in usable])
+        prices = r.prices[np.array(self.floor_at)[usable]]
+        known = np.array([self.floors[n] for n in usable])
         # A little less, for rounding: a floor must never exceed the value it stands for.
-        lowest: Floats = scaled.max(axis=0) * (1 - PROVEN)
+        lowest: Floats = floors_of(r.prices[chip], prices, known, self.objective != "latency", wanted) * (1 - PROVEN)
         return lowest
 
     def _learn(self, found: Found) -> int:

@@ -51,89 +51,14 @@ def evaluate_everywhere(values, cost, plus, minus, offsets, leakage, limits, hig
 
 
 @njit(cache=True, nogil=True)
-def certified(chip, prices, paces, sizes, solved, count, optima, priced):
-    """A lower bound of a chip's optimum from the optima of other chips; 0 when none says anything, inf: nothing fits.
+def usable_of(chip, paces, sizes, solved):
+    """int64[.]: those of `solved` that are nowhere slower or smaller than a chip: their optima bound it from below.
 
-    prices   float64[chips, k]: energies, in which the objective is linear with coefficients >= 0
-    paces    float64[chips, .]: cycles per access, in which it never falls;  sizes: capacities, in which it never rises
-    solved   int64[count]: chips whose optimum is known;  optima: float64[chips]
-    priced   False where the objective does not depend on energies
-
-    For chips j that are nowhere slower or smaller, and weights w >= 0 with sum w_j * prices_j <= prices:
-        optimum >= sum w_j * optimum_j
-    because for every mapping that fits, the objective is at least that sum, term by term. One and two chips are tried.
+    paces   float64[chips, .]: cycles per access, in which the objective never falls
+    sizes   float64[chips, .]: capacities, in which it never rises
     """
-    best = 0.0
-    keep = 12
-    near = np.empty(keep, np.int64)
-    worth = np.zeros(keep)
+    found = np.empty(solved.shape[0], np.int64)
     held = 0
-    columns = prices.shape[1]
-    for n in range(count):
-        j = solved[n]
-        usable = True
-        for k in range(paces.shape[1]):
-            if paces[j, k] > paces[chip, k]:
-                usable = False
-                break
-        if usable:
-            for k in range(sizes.shape[1]):
-                if sizes[j, k] < sizes[chip, k]:
-                    usable = False
-                    break
-        if not usable:
-            continue
-        if optima[j] == np.inf:
-            return np.inf
-        weight = 1.0
-        if priced:
-            weight = np.inf
-            for k in range(columns):
-                if prices[j, k] > 0.0 and prices[chip, k] < weight * prices[j, k]:
-                    weight = prices[chip, k] / prices[j, k]
-            if weight == np.inf:
-                continue
-        bound_here = weight * optima[j]
-        if bound_here > best:
-            best = bound_here
-        at = held
-        while at > 0 and worth[at - 1] < bound_here:
-            at -= 1
-        if at < keep:
-            held = min(held + 1, keep)
-            for m in range(held - 1, at, -1):
-                near[m] = near[m - 1]
-                worth[m] = worth[m - 1]
-            near[at] = j
-            worth[at] = bound_here
-    if not priced:
-        return best
-    for x in range(held):
-        for y in range(x + 1, held):
-            a, b = near[x], near[y]
-            for k in range(columns):
-                for m in range(k + 1, columns):
-                    ground = prices[a, k] * prices[b, m] - prices[a, m] * prices[b, k]
-                    if ground == 0.0:
-                        continue
-                    wa = (prices[chip, k] * prices[b, m] - prices[chip, m] * prices[b, k]) / ground
-                    wb = (prices[a, k] * prices[chip, m] - prices[a, m] * prices[chip, k]) / ground
-                    if wa < 0.0 or wb < 0.0:
-                        continue
-                    # Scaled so that the weighted prices exceed the chip's nowhere, whatever rounding did.
-                    share = 1.0
-                    for i in range(columns):
-                        total = wa * prices[a, i] + wb * prices[b, i]
-                        if total > prices[chip, i]:
-                            share = min(share, prices[chip, i] / total)
-                    best = max(best, share * (wa * optima[a] + wb * optima[b]))
-    return best
-
-
-@njit(cache=True, nogil=True)
-def weights_of(chip, prices, paces, sizes, solved, priced):
-    """float64[solved]: the largest weight of each chip alone in the bound of `certified`; 0 where it says nothing."""
-    found = np.zeros(solved.shape[0])
     for n in range(solved.shape[0]):
         j = solved[n]
         usable = True
@@ -142,11 +67,95 @@ def weights_of(chip, prices, paces, sizes, solved, priced):
         for k in range(sizes.shape[1]):
             usable = usable and sizes[j, k] >= sizes[chip, k]
         if usable:
-            weight = 1.0
-            if priced:
-                weight = np.inf
-                for k in range(prices.shape[1]):
-                    if prices[j, k] > 0.0 and prices[chip, k] < weight * prices[j, k]:
-                        weight = prices[chip, k] / prices[j, k]
-            found[n] = 0.0 if weight == np.inf else weight
+            found[held] = n
+            held += 1
+    return found[:held]
+
+
+@njit(cache=True, nogil=True)
+def combined(target, prices, optima, priced):
+    """A lower bound of a chip's optimum from the optima of usable chips; 0 when none says anything, inf: nothing fits.
+
+    target   float64[columns]: the chip's energies, in which the objective is linear with coefficients >= 0
+    prices   float64[usable, columns]: theirs;  optima: float64[usable]
+    priced   False where the objective does not depend on energies
+
+    For weights w >= 0 with sum w_j * prices_j <= target:  optimum >= sum w_j * optimum_j, because for every mapping
+    that fits, the objective is at least that sum, term by term. The best weights are those of a linear program with a
+    row per energy; whatever a rounded solution of it is, it is scaled until it keeps its rows, and so is a bound.
+    """
+    best = 0.0
+    for j in range(optima.shape[0]):
+        if optima[j] == np.inf:
+            return np.inf
+        best = max(best, optima[j])
+    if not priced or best == 0.0:
+        return best
+    weights = best_weights(target, prices, optima / best)
+    share, total = 1.0, 0.0
+    for k in range(target.shape[0]):
+        used = 0.0
+        for j in range(optima.shape[0]):
+            used += weights[j] * prices[j, k]
+        if used > target[k]:
+            share = min(share, target[k] / used)
+    for j in range(optima.shape[0]):
+        total += weights[j] * optima[j]
+    return share * total
+
+
+@njit(cache=True, nogil=True)
+def best_weights(target, prices, worth):
+    """float64[usable], at least 0: of the largest sum of weights * worth whose weighted prices do not exceed the target.
+
+    The simplex method from weights 0, on a table of a row per price and one for the worth. Every step keeps the rows,
+    so that it may end at any: early where rounding makes it turn in circles.
+    """
+    count, columns = prices.shape
+    table = np.zeros((columns + 1, count + columns + 1))
+    for k in range(columns):
+        table[k, count + k] = 1.0
+        table[k, -1] = 1.0
+        for j in range(count):
+            if target[k] > 0.0:
+                table[k, j] = prices[j, k] / target[k]
+    for j in range(count):
+        table[columns, j] = worth[j]
+        for k in range(columns):
+            if target[k] <= 0.0 and prices[j, k] > 0.0:
+                # A price of nothing admits no weight of a chip that pays for it.
+                table[:, j] = 0.0
+    holds = np.arange(count, count + columns)
+    for _ in range(8 * columns + 8):
+        enters = int(np.argmax(table[columns, :-1]))
+        if table[columns, enters] <= 1e-13:
+            break
+        leaves, least = -1, np.inf
+        for k in range(columns):
+            if table[k, enters] > 1e-12 and table[k, -1] / table[k, enters] < least:
+                leaves, least = k, table[k, -1] / table[k, enters]
+        if leaves < 0:
+            break
+        table[leaves] /= table[leaves, enters]
+        for k in range(columns + 1):
+            if k != leaves:
+                table[k] -= table[k, enters] * table[leaves]
+        holds[leaves] = enters
+    weights = np.zeros(count)
+    for k in range(columns):
+        if holds[k] < count:
+            weights[holds[k]] = max(0.0, table[k, -1])
+    return weights
+
+
+@njit(cache=True, nogil=True)
+def floors_of(target, prices, floors, priced, wanted):
+    """float64[templates]: `combined` of every wanted template; 0 of the others.
+
+    floors   float64[usable, templates]: what a template costs at least on the usable chips;  wanted: bool[templates]
+    """
+    found = np.zeros(floors.shape[1])
+    for t in range(floors.shape[1]):
+        if wanted[t]:
+            found[t] = combined(target, prices, floors[:, t].copy(), priced)
     return found

@@ -127,8 +127,8 @@ def how_to_shrink(space: Space, limit: int) -> str:
     """The size of a space that is too large, what makes it so and what would help."""
     largest = sorted(space.parameters, key=lambda p: -len(p.values))[:3]
     listed = ", ".join(f"{p.name} ({len(p.values):,} values)" for p in largest)
-    over = space.size / limit
+    over = -(-space.size // limit)
     return (
-        f"the study has {space.size:,} designs, {over:.3g} times the {limit:,} that are taken at most; the largest "
+        f"the study has {space.size:,} designs, {over:,} times the {limit:,} that are taken at most; the largest "
         f"parameters are {listed}: take a larger step, a log range ({{from, to, factor: 2}}), or link parameters that move together"
     )

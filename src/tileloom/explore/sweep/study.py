@@ -15,14 +15,14 @@ from typing import Any
 
 from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.maestro import read_hardware
-from tileloom.core.digest import digest
+from tileloom.core.digest import digest, digest_file
 from tileloom.core.errors import InputError, TileloomError, did_you_mean
 from tileloom.core.validate import fault, validate
 from tileloom.core.yamlio import Document, Place, load_yaml, parse_yaml
 from tileloom.cost.models.maestro.technology import TECHNOLOGIES
 from tileloom.explore.sources import load_network
 from tileloom.explore.sweep import machine
-from tileloom.explore.sweep.fields import Data, base_data, known_fields
+from tileloom.explore.sweep.fields import Data, architecture_of, base_data, known_fields, tables_in, with_fields
 from tileloom.explore.sweep.schema import METRIC_NAMES, METRICS, StudySchema
 from tileloom.explore.sweep.space import Link, Parameter, Space, how_to_shrink
 from tileloom.explore.sweep.values import Value, values_of
@@ -77,7 +77,17 @@ class Study:
     def key(self) -> str:
         """Content of the study, whatever its file is called."""
         raw = self.given.model_dump(mode="json", exclude={"description", "chunk", "keep", "adaptive"})
-        return digest(raw, self.network_key, self.data, self.machine)
+        return digest(raw, self.network_key, self.data, self.machine, self.files_key)
+
+    @cached_property
+    def files_key(self) -> str:
+        """Content of the user's files that are read where designs are priced: energy tables, CACTI, mappings."""
+        prices = [p for p in (self.given.prices.l1, self.given.prices.l2) if p is not None]
+        named = [*self.given.mappings, *(p.table or p.cacti or "" for p in prices)]
+        paths = [self.folder / name for name in named if name]
+        paths += [Path(self.file).parent / name for name in tables_in(self.data)]
+        # What is no file is a table of the package.
+        return digest([[path.name, digest_file(path)] for path in paths if path.is_file()])
 
     @property
     def network_key(self) -> str:
@@ -142,7 +152,10 @@ class _Reader:
 
     def metrics(self) -> None:
         known = (*METRICS, *METRIC_NAMES)
-        for name in self.given.constraints:
+        for name, limit in self.given.constraints.items():
+            if limit.min is not None and limit.max is not None and limit.min > limit.max:
+                what = f"min {limit.min:g} is above max {limit.max:g}: no design can meet both"
+                self.add(("constraints", name, "min"), what)
             if metric(name) not in METRICS:
                 self.add(
                     ("constraints", name),
@@ -210,7 +223,10 @@ class _Reader:
         if self.given.engine == "bulk" and self.given.model == "maestro":
             return {"machine": self.machine(source)}
         if isinstance(source, dict):
-            self.add(("architecture",), "a mapping of fields is for model maestro; give a name or a file of a chip")
+            hint = "; add `model: maestro`, or" if self.given.engine == "bulk" else ";"
+            self.add(
+                ("architecture",), f"a mapping of fields is for model maestro{hint} give a name or a file of a chip"
+            )
             return {}
         try:
             data, chip, file = base_data(source, self.folder)
@@ -336,6 +352,18 @@ class _Reader:
                 wrong = [v for v in p.values if not isinstance(v, int) or v < 1]
                 if wrong:
                     self.add(("sweep", p.name), f"holds {wrong[0]!r}; expected whole numbers, at least 1")
+            elif study.data and p.name in known_fields(study.data):
+                self.refused_values(study, p)
+
+    def refused_values(self, study: Study, parameter: Parameter) -> None:
+        """Values that no chip can have, whatever the others are. What depends on others shows when designs are made."""
+        for value in parameter.values:
+            if isinstance(value, int | float) and value <= 0:
+                try:
+                    architecture_of(with_fields(study.data, {parameter.name: value}), study.file)
+                except InputError as error:
+                    reason = error.problems[0].rpartition(": ")[2]
+                    self.add(("sweep", parameter.name), f"holds {value}: {reason}")
 
     def one_problem(self, problems: tuple[DistinctProblem, ...]) -> None:
         if self.given.mappings and len(problems) > 1:

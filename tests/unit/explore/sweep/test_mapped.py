@@ -86,8 +86,11 @@ def test_bit_widths_of_the_workload_are_swept(folder: Path) -> None:
 
 
 def test_a_value_that_the_chip_refuses_is_named_with_its_field(folder: Path) -> None:
-    plan = MappedPlan(parse_study(MAPPED.replace("[8, 64]", "[8, -1]"), folder))
-    with pytest.raises(InputError, match=r"DRAM\.access\.bits_per_cycle = -1"):
+    text = MAPPED.replace("[8, 64]", "{from: 8, to: 64, factor: 8}") + (
+        "linked: {DRAM.leakage_mw: 'DRAM.access.bits_per_cycle - 64'}\n"
+    )
+    plan = MappedPlan(parse_study(text, folder))
+    with pytest.raises(InputError, match=r"DRAM\.leakage_mw = -56"):
         plan.chunk(0, plan.space.size)
 
 

@@ -17,7 +17,8 @@ from sweep_studies import BULK, CHIP, MAPPED
 from tileloom.core.errors import InputError
 from tileloom.explore.executors.local import LocalExecutor
 from tileloom.explore.query import query
-from tileloom.explore.store import UNREADABLE, listed, read_parts
+from tileloom.explore.store import UNREADABLE, listed, opened, read_parts
+from tileloom.explore.sweep.plan import context_of
 from tileloom.explore.sweep.run import run_sweep
 from tileloom.explore.sweep.study import Study, parse_study
 
@@ -198,3 +199,28 @@ def test_a_search_by_optuna_resumes_without_asking_twice(tmp_path: Path, mapped:
 def test_other_samplers(tmp_path: Path, mapped: Study, sampler: str) -> None:
     study = parse_study(mapped.text + f"adaptive: {{trials: 6, sampler: {sampler}}}\n", tmp_path)
     assert run_sweep(study, tmp_path / "out").counts.searched <= 6
+
+
+def test_other_numbers_in_an_energy_table_are_another_study(tmp_path: Path) -> None:
+    table = (
+        "name: mine\ndescription: mine\nsource: me\nmemories:\n"
+        "- {capacity_bits: 8192, width_bits: 8, technology_nm: 65, read_pj: 1.5, write_pj: 2, quality: assumption, source: me}\n"
+    )
+    (tmp_path / "mine.yaml").write_text(table)
+    (tmp_path / "chip.yaml").write_text(
+        CHIP.replace(
+            "access: {energy_pj: 1, width_bits: 8, bits_per_cycle: 64}, keep: all, area",
+            "access: {energy: {table: mine.yaml}, width_bits: 8, bits_per_cycle: 64}, keep: all, area",
+        )
+    )
+    text = MAPPED.replace(
+        "  Buffer.size_bytes: [64, 256, 1024, 4096]\n  Buffer.access.energy_pj: [0.5, 1.0, 2.0, 6.0]\n", ""
+    )
+    before = parse_study(text, tmp_path)
+    assert context_of(parse_study(text, tmp_path)) == context_of(before)
+    (tmp_path / "mine.yaml").write_text(table.replace("write_pj: 2", "write_pj: 3"))
+    assert context_of(parse_study(text, tmp_path)) != context_of(before)
+    with opened(tmp_path / "out", {"name": "one", "context": context_of(before), "code": ""}):
+        pass
+    with pytest.raises(InputError, match="another study"):
+        run_sweep(parse_study(text, tmp_path), tmp_path / "out", resume=True)

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from sweep_studies import BULK
+from sweep_studies import BULK, CHIP, MAPPED
 from tileloom.core.errors import InputError
 from tileloom.explore.sweep.study import parse_study
 
@@ -57,3 +59,26 @@ def test_a_link_to_nothing_swept_is_refused() -> None:
 
 def test_a_parameter_is_not_both_swept_and_linked() -> None:
     assert "both swept and linked" in problems(BULK.replace("constraints:", "linked: {num_pes: '2'}\nconstraints:"))[0]
+
+
+def test_faults_of_limits_are_told_with_all_others() -> None:
+    text = BULK.replace("{area: 6, power: 500}", "{energy: {min: 7, max: 6}, aera: 3}").replace("[96, 256]", "[]")
+    with pytest.raises(InputError) as error:
+        parse_study(text, file="s.yaml")
+    told = "\n".join(error.value.problems)
+    assert len(error.value.problems) == 3
+    assert "min 7 is above max 6" in told and "did you mean 'area'" in told and "num_pes: is empty" in told
+
+
+def test_a_value_that_no_chip_can_have_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "chip.yaml").write_text(CHIP)
+    text = MAPPED.replace("[64, 256, 1024, 4096]", "[64, 0, -5]").replace("[0.5, 1.0, 2.0, 6.0]", "[0.0, 1.0]")
+    with pytest.raises(InputError) as error:
+        parse_study(text, tmp_path, file="s.yaml")
+    assert len(error.value.problems) == 2  # An energy of 0 is fine.
+    assert error.value.problems[0].startswith("s.yaml:8: sweep.Buffer.size_bytes: holds -5: input should be greater")
+
+
+def test_fields_of_a_machine_without_its_model_are_refused_with_the_line_to_add() -> None:
+    with pytest.raises(InputError, match="add `model: maestro`"):
+        parse_study(BULK.replace("model: maestro\n", ""))
