@@ -344,12 +344,9 @@ class _Parser:
         return self._tokens[self._at - 1]
 
     def _note(self, token: Token, message: str) -> None:
-        self.problems.append((token.line, message))
+        self.problems.append((token.line, message[:MAX_MESSAGE]))
 
     def _fail(self, token: Token, message: str) -> NoReturn:
-<<<<<<< HEAD
-        raise InputError(f"{self._file}:{token.line}: {message[:MAX_MESSAGE]}", file=self._file)
-=======
         self._note(token, message)
         raise _LostError
 
@@ -366,7 +363,6 @@ def _finished(layer: _Layer) -> DirectiveLayer:
         layer.label,
         layer.line,
     )
->>>>>>> polish
 
 
 def _brace_hint(word: str) -> str:

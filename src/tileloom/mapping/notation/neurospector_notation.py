@@ -56,14 +56,11 @@ def read(
     text = read_text(file)
     flows, losses = _dataflows(text)
     accelerator, places = accelerator_of(architecture, problem, names, flows)
-<<<<<<< HEAD
-    named = re.search(r"(?im)^\s*(?:layer_name|name)\s*=\s*(\S+)", text)
-    if named and len(named.group(1)) > MAX_NAME:
-        raise InputError(f"{file}: the layer's name has {len(named.group(1))} characters; at most {MAX_NAME} are read")
-=======
->>>>>>> polish
+    name = named_layer(text)
+    if name and len(name) > MAX_NAME:
+        raise InputError(f"{file}: the layer's name has {len(name)} characters; at most {MAX_NAME} are read")
     # The problem given is meant, whatever the file calls it.
-    known = LayerList(problem.name, (replace(found, name=named_layer(text) or found.name),))
+    known = LayerList(problem.name, (replace(found, name=name or found.name),))
     _, table = read_table(file, accelerator, known, text=text)
     tree = hoist(tree_of(accelerator, table, problem, names, places), problem)
     return ReadMapping(problem, tree, losses)
