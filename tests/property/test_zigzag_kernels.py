@@ -116,7 +116,7 @@ def test_no_order_or_allocation_beats_what_is_proven(version: Version) -> None:
             cuts = twin.allocate(tuple(order)) or []
             for o in range(len(cuts)):
                 if random.random() < 0.5:
-                    cuts[o] = sorted(random.randint(0, end) for end in cuts[o][:-1]) + [len(order)]
+                    cuts[o] = [*sorted(random.randint(0, end) for end in cuts[o][:-1]), len(order)]
             if cuts and twin.fits(tuple(order), cuts):
                 cost = evaluate(layer, machine, twin.mapping(tuple(order), cuts), version)
                 compared += 1
