@@ -114,3 +114,10 @@ def test_the_fused_optimum_comes_from_its_own_registry(
     assert (calls[0].network, calls[0].architecture, calls[0].objective) == ("net", "chip", "edp")
     assert run("fuse", "net", "--arch", "chip", "--optimal", "--json") == 1
     assert json.loads(capsys.readouterr().out) == {"n": 1}
+
+
+def test_options_of_tiles_beside_optimal_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["fuse", "fsrcnn", "--arch", "simple-2level", "--optimal", "--tile-x", "4", "--mode", "1"])
+    assert stopped.value.code == 2
+    assert "leave out --mode, --tile-x" in capsys.readouterr().err

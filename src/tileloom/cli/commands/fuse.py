@@ -64,10 +64,11 @@ def command(
     from tileloom.report.depth_first.page import write_page
 
     if optimal:
+        _refuse_options(context, TILING, "--optimal searches mappings of our own, not depth-first tiles")
         loops = _loops(max_fused_loops)
         _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json, gap, loops)
     if is_study(network):
-        _refuse_options(context, network)
+        _refuse_options(context, ("arch", "objective", *TILING), f"{network} is a study file, which says this itself")
         study = read_study(network)
     else:
         study = _study(network, arch, mode, tile_x, tile_y, cuts, objective, lpf_limit, faithful, max_layers)
@@ -84,15 +85,18 @@ def command(
     raise typer.Exit(1 if result.failed else 0)
 
 
-def _refuse_options(context: typer.Context, file: str) -> None:
-    """A study file says these itself: an option beside it would be dropped without a word."""
+TILING = ("mode", "tile_x", "tile_y", "cuts", "lpf_limit", "faithful", "max_layers")
+"""Options of depth-first schedules only."""
+
+
+def _refuse_options(context: typer.Context, own: tuple[str, ...], reason: str) -> None:
+    """InputError for options that would be dropped without a word."""
     from tileloom.core.errors import InputError
 
-    own = ("arch", "mode", "tile_x", "tile_y", "cuts", "objective", "lpf_limit", "faithful", "max_layers")
     sources = {name: context.get_parameter_source(name) for name in own}
     given = [f"--{n.replace('_', '-')}" for n, s in sources.items() if s is not None and s.name != "DEFAULT"]
     if given:
-        raise InputError(f"{file} is a study file, which says this itself: leave out {', '.join(given)}")
+        raise InputError(f"{reason}: leave out {', '.join(given)}")
 
 
 def _optimal(

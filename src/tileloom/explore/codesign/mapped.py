@@ -41,9 +41,7 @@ def mapped_costs(
         missing = [r for r in found.layers if r.result.cost is None]
         if missing:
             reason = "; ".join(missing[0].result.reasons) or missing[0].result.status
-            refused.append(
-                Refused(chip.name, f"layer {units[0] if not missing else missing[0].distinct.problem.name}: {reason}")
-            )
+            refused.append(Refused(chip.name, f"layer {missing[0].distinct.problem.name}: {reason}"))
         else:
             costs = {name: r.result.cost for r in found.layers for name in r.distinct.layers}
             kept.append((chip, [costs[layer.name] for layer in layers]))

@@ -29,7 +29,6 @@ EnergyRule = Literal["corrected", "faithful"]
 ENERGY_RULES: tuple[EnergyRule, ...] = ("corrected", "faithful")
 DIGITS = 6
 """Significant digits of a layer's energy in the original's CSV files."""
-EXACT = 2**53
 
 
 @dataclass(frozen=True)
