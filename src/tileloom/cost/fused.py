@@ -60,10 +60,12 @@ def fused_cost(
     persistent: frozenset[str] = frozenset(),
     counts: Mapping[str, int] | None = None,
     reversed_copies: bool = False,
+    joined: Mapping[str, int] | None = None,
 ) -> FusedCost:
     """Evaluate a fused mapping. chips: the architecture as each problem meets it, by problem name.
 
     reversed_copies   copies charge reads to the target and writes to the source, as AccelForge 1.0 does
+    joined            values of tensors that several problems write parts of
     Raises as `branches`. Legality is not asked.
     """
     found = branches(mapping, problems)
@@ -75,7 +77,7 @@ def fused_cost(
             rows.append((b.problem.name, copy_cost(b.problem, chip, b.chain, reversed_actions=reversed_copies)))
         else:
             rows.append((b.problem.name, model.evaluate(b.problem, chip, b.chain)))
-    reserved = reservations_of(found, chips, persistent, counts)
+    reserved = reservations_of(found, chips, persistent, counts, joined)
     return FusedCost(
         tuple(rows), tuple((counts or {}).get(name, 1) for name, _ in rows), timeline(mapping, found, reserved)
     )
