@@ -51,10 +51,12 @@ class _Reader:
     joined: list[str] = field(default_factory=list)
 
     def read(self) -> None:
+        # A transposition that a front end folded into the product before it is still listed.
+        made = {t for layer in self.network.layers for t in layer.outputs}
         for node in _in_order(self.network):
             if isinstance(node, Layer):
                 self._layer(node)
-            elif node.outputs and node.inputs and node.operator not in FOLDED:
+            elif made.isdisjoint(node.outputs) and node.outputs and node.inputs and node.operator not in FOLDED:
                 self._vector(node)
         nodes: list[Layer | VectorOp] = [*self.network.layers, *self.network.vector_ops]
         read = {t for n in nodes for t in n.inputs}
