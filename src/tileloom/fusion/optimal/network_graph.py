@@ -53,10 +53,17 @@ class _Reader:
     def read(self) -> None:
         # A transposition that a front end folded into the product before it is still listed.
         made = {t for layer in self.network.layers for t in layer.outputs}
+        unread = _unread(self.network)
         for node in _in_order(self.network):
             if isinstance(node, Layer):
                 self._layer(node)
-            elif made.isdisjoint(node.outputs) and node.outputs and node.inputs and node.operator not in FOLDED:
+            elif (
+                made.isdisjoint(node.outputs)
+                and node.name not in unread
+                and node.outputs
+                and node.inputs
+                and node.operator not in FOLDED
+            ):
                 self._vector(node)
         nodes: list[Layer | VectorOp] = [*self.network.layers, *self.network.vector_ops]
         read = {t for n in nodes for t in n.inputs}
@@ -273,6 +280,22 @@ class _Reader:
         bits = max((self._root(t).bits for t in inputs if t in self.views), default=8)
         self._add(problem, {t: t for t in inputs}, out, bits, whole=whole)
         return True
+
+
+def _unread(network: Network) -> frozenset[str]:
+    """Vector work whose results reach no layer and no output, where the source says what leaves the network."""
+    if not network.outputs:
+        return frozenset()
+    wanted = {*network.outputs, *(t for la in network.layers for t in la.inputs)}
+    wanted |= {t for s in network.skipped for t in s.inputs}
+    dead = {op.name: op for op in network.vector_ops}
+    while True:
+        reached = [op for op in dead.values() if not wanted.isdisjoint(op.outputs)]
+        if not reached:
+            return frozenset(dead)
+        for op in reached:
+            wanted.update(op.inputs)
+            del dead[op.name]
 
 
 def _listed(names: Sequence[str]) -> str:

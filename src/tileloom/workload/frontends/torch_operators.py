@@ -21,7 +21,6 @@ from tileloom.workload.frontends.nodes import (
     Window,
     words,
 )
-
 from tileloom.workload.frontends.torch_moves import Arguments, mixed_axes, move_of, pooling_window
 
 
