@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import to_json
 from tileloom.explore.fusers import FuseCall
+from tileloom.fusion.optimal.alone import layer_by_layer
 from tileloom.fusion.optimal.mapper import FusedResult
 from tileloom.search.objective import OBJECTIVES, Objective
 
@@ -23,8 +25,11 @@ MOST_KEPT = 24
 """Tensors kept on chip that the text lists one by one; run.json has them all."""
 
 
-def record_of(result: FusedResult) -> dict[str, Any]:
-    """Everything a script needs: value, proof, schedule, what is kept where, and what is alive while each layer runs."""
+def record_of(result: FusedResult, alone: Sequence[tuple[float, float] | None] = ()) -> dict[str, Any]:
+    """Everything a script needs: value, proof, schedule, what is kept where, and what is alive while each layer runs.
+
+    alone   per problem (pJ, cycles) layer by layer, where it is known
+    """
     cost = result.cost
     return {
         "version": __version__,
@@ -59,7 +64,7 @@ def record_of(result: FusedResult) -> dict[str, Any]:
                 "alone": None if own is None else {"energy_pj": own[0], "cycles": own[1]},
             }
             for (name, c), n, own in (
-                zip(cost.costs, cost.counts, result.alone or (None,) * len(cost.costs)) if cost is not None else ()
+                zip(cost.costs, cost.counts, alone or (None,) * len(cost.costs)) if cost is not None else ()
             )
         ],
         "occupancy": [
@@ -91,7 +96,14 @@ class FusedAnswer:
         return self.result.cost is None
 
     def as_plain(self) -> dict[str, Any]:
-        return {"network": self.network, "architecture": self.architecture, **record_of(self.result)}
+        return {"network": self.network, "architecture": self.architecture, **record_of(self.result, self.alone)}
+
+    @cached_property
+    def alone(self) -> tuple[tuple[float, float] | None, ...]:
+        """Per problem (pJ, cycles) layer by layer."""
+        if self.result.cost is None:
+            return ()
+        return layer_by_layer(self.result.graph, self.result.objective)
 
     def __str__(self) -> str:
         result = self.result
@@ -117,7 +129,7 @@ class FusedAnswer:
         assert result.cost is not None
         at = {layer.name: i for i, layer in enumerate(result.graph.layers)}
         fused = sum(result.cost.costs[at[n]][1].energy_pj * result.cost.counts[at[n]] for n in stack)
-        own = [result.alone[at[n]] for n in stack] if result.alone else [None]
+        own = [self.alone[at[n]] for n in stack]
         before = sum(a[0] for a in own if a is not None)
         saved = f", alone {before / 1e6:.4g} µJ" if None not in own and before else ""
         kept = [k for k in result.kept if result.graph.layers[result.graph.uses[k[0]][0]].name in set(stack)]
