@@ -35,7 +35,9 @@ HOSTILE: dict[str, Callable[[str], str]] = {
     "one long line": lambda seed: seed.replace("\n", " ") * 2000,
     "thousand copies": lambda seed: (seed + "\n") * 1000,
     "many keys": lambda seed: "{" + ", ".join(f"k{i}: 1" for i in range(60_000)) + "}",
-    "alias bomb in a list": lambda seed: "- &a0 [1]\n" + "".join(f"- &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)),
+    "alias bomb in a list": lambda seed: (
+        "- &a0 [1]\n" + "".join(f"- &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))
+    ),
     "long name": lambda seed: seed.replace("a", "a" * 3_000_000, 1),
 }
 """Inputs made to take time or memory, from the reader's own seed where that helps."""
@@ -127,14 +129,18 @@ def _other_values(text: str, random: Random) -> str:
     if not found:
         return text
     one = random.choice(found)
-    value = random.choice(("[]", "{}", "null", "true", "a", "''", "[[1]]", "{a: {b: 1}}", "[1, a]", "-1", "1.5", "*x", "&x 1", "9" * 40))
+    value = random.choice(
+        ("[]", "{}", "null", "true", "a", "''", "[[1]]", "{a: {b: 1}}", "[1, a]", "-1", "1.5", "*x", "&x 1", "9" * 40)
+    )
     return text[: one.start()] + " " + value + text[one.end() :]
 
 
 def _bytes_changed(text: str, random: Random) -> str:
     letters = list(text)
     for _ in range(min(len(letters), random.choice((1, 1, 4, 16)))):
-        letters[random.randrange(len(letters))] = chr(random.choice((0, 10, 32, 127, 255, random.randrange(256), random.randrange(0xD800))))
+        letters[random.randrange(len(letters))] = chr(
+            random.choice((0, 10, 32, 127, 255, random.randrange(256), random.randrange(0xD800)))
+        )
     return "".join(letters)
 
 

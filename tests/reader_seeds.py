@@ -83,8 +83,6 @@ MAPPING = """mapping:
 """
 
 
-
-
 UNION = """problem:
   dimensions: [M, N, K]
   instance: {M: 4, N: 4, K: 4}

@@ -48,7 +48,10 @@ def dataset(**changes: Any) -> dict[str, Any]:
 
 def fused_record() -> dict[str, Any]:
     """The run.json of a fused optimum of two layers."""
-    rows = [{"memory": "GLB", "tensor": "t", "bits": 64, "owner": ""}, {"memory": "GLB", "tensor": "w", "bits": 8, "owner": "a"}]
+    rows = [
+        {"memory": "GLB", "tensor": "t", "bits": 64, "owner": ""},
+        {"memory": "GLB", "tensor": "w", "bits": 8, "owner": "a"},
+    ]
     return {
         "network": "n", "architecture": "chip", "version": "0", "graph": "n", "objective": "energy", "status": "optimal",
         "value": 5.0, "lower_bound": 5.0, "unfused": 9.0, "seconds": 0.1, "energy_pj": 5.0, "cycles": 7.0, "edp": 35.0,
@@ -72,7 +75,9 @@ def sweep_record() -> str:
     """sweep.json of a study that has stored nothing yet."""
     from sweep_studies import BULK
 
-    return json.dumps({"format": "1", "name": "small", "context": "c", "code": "x", "folder": ".", "study": BULK, "versions": {}})
+    return json.dumps(
+        {"format": "1", "name": "small", "context": "c", "code": "x", "folder": ".", "study": BULK, "versions": {}}
+    )
 
 
 def sweep_part() -> bytes:

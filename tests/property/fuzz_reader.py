@@ -124,7 +124,14 @@ def _guided(fuzzer: Fuzzer, corpus: Path) -> None:
         changed = damaged(data.decode(encoding, "replace") or fuzzer.reader.seed, random)
         return changed.encode(encoding, "replace")[:most]
 
-    options = ["-verbosity=0", "-print_final_stats=0", "-timeout=60", "-rss_limit_mb=6000", "-max_len=100000", "-close_fd_mask=2"]
+    options = [
+        "-verbosity=0",
+        "-print_final_stats=0",
+        "-timeout=60",
+        "-rss_limit_mb=6000",
+        "-max_len=100000",
+        "-close_fd_mask=2",
+    ]
     atheris.Setup([sys.argv[0], str(corpus), *options], one, custom_mutator=change)
     atheris.Fuzz()
 

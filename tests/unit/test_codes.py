@@ -112,7 +112,11 @@ mapping:
 
 
 def blocks(children: str = "4", outer: int = 4, inner: int = 4, last: int = 1) -> str:
-    text = BLOCKS.replace("CHILDREN", children if "," in children else f"{children}, dimension: X").replace("OUTER", str(outer)).replace("INNER", str(inner))
+    text = (
+        BLOCKS.replace("CHILDREN", children if "," in children else f"{children}, dimension: X")
+        .replace("OUTER", str(outer))
+        .replace("INNER", str(inner))
+    )
     try:
         tree_of(read_blocks("b.yaml", text=text.replace("LAST", str(last)))[1], WORK, chip())
     except TileloomError as error:

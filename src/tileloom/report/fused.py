@@ -12,7 +12,7 @@ from typing import Any
 from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import read_json
-from tileloom.report.markup import Safe, el, join, short
+from tileloom.report.markup import Safe, damaged_record, el, join, short
 
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0")
 OWN = "#c9ccd3"
@@ -34,7 +34,11 @@ def write_fused_page(folder: str | Path) -> Path:
     data = read_json(out / "run.json")
     if not isinstance(data, Mapping) or "occupancy" not in data:
         raise InputError(f"{out / 'run.json'}: not the record of a fused optimum")
-    write_text_atomic(out / "report.html", fused_page(data))
+    try:
+        page = fused_page(data)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise damaged_record(out / "run.json", error) from error
+    write_text_atomic(out / "report.html", page)
     return out / "report.html"
 
 

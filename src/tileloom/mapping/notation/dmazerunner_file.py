@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.files import is_file
 from tileloom.core.jsonio import parse_json
 from tileloom.core.yamlio import Document, load_yaml
 from tileloom.mapping.notation.dmazerunner import ExecutionMethod, method_of_loops
@@ -100,7 +101,7 @@ def _built(document: Document, body: Mapping[str, Any], problem: Problem) -> Exe
 
 
 def _is_printed(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size <= MAX_BYTES and _PRINTED in path.read_text("utf-8", "replace")
+    return is_file(path) and path.stat().st_size <= MAX_BYTES and _PRINTED in path.read_text("utf-8", "replace")
 
 
 def _printed(path: Path, problem: Problem) -> ExecutionMethod:
