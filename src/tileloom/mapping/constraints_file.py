@@ -89,13 +89,10 @@ class _Reader:
         return f"{self.document.at(path)}: "
 
     def clusters(self, value: Any, path: Where) -> list[AxisRule]:
-        """{PE.X: {max_size: 8}}: at most so many places are used; the axis is named, a fanout has several."""
+        """{PE.X: {max_size: 8}}: at most so many places are used along an axis; {PE: {max_size: 64}}: on all axes together."""
         found = []
         for name, rules in self.table(value, path).items():
-            fanout, dot, axis = str(name).partition(".")
-            if not dot:
-                self.fault((*path, name), f"name an axis, as {name}.X")
-                continue
+            fanout, _, axis = str(name).partition(".")
             table = self.table(rules, (*path, name), ("max_size",))
             most = self.number(table.get("max_size"), (*path, name, "max_size"), 1, 1e9, True)
             found.append(AxisRule(fanout=fanout, axis=axis, max_size=most, source=self.source((*path, name))))
