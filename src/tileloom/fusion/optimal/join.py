@@ -16,8 +16,9 @@ import numpy as np
 
 from tileloom.fusion.optimal.bounds import Forest, Messages
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import Front, Group, Key
 from tileloom.fusion.optimal.kernels import join_pairs, pareto_in_groups
-from tileloom.fusion.optimal.rows import Front, Group, Key, KindRows
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP, LATENCY
 

@@ -13,9 +13,11 @@ from math import inf, isfinite
 import numpy as np
 
 from tileloom.fusion.optimal.bounds import Forest, Messages, Passer, forest_of
+from tileloom.fusion.optimal.exact import refine, solve
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import OUTSIDE, Group, Key
 from tileloom.fusion.optimal.join import Choice, Joined, Joiner
-from tileloom.fusion.optimal.rows import OUTSIDE, Group, Key, KindRows
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.search.optimal.arrays import Floats
 from tileloom.search.optimal.kernels import EDP, LATENCY
 
@@ -118,7 +120,7 @@ class Solver:
             inside = [k.templates[s.template].fused.template.inside & k.kind.persistent for s in group.sources]
             sources = [s for s, lasting in zip(group.sources, inside) if not lasting]
             alone = Group(group.keys, group.loops, group.room, sources)
-            front = k.solve(alone, k.value(*own) * (1 + SLACK), (0.0, 0.0))
+            front = solve(k, alone, k.value(*own) * (1 + SLACK), (0.0, 0.0))
             found[k] = Choice(alone, min(range(len(front.values)), key=lambda r: k.value(*front.values[r, :2])))
         return tuple(found[k] for k in self.kinds)
 
@@ -163,7 +165,7 @@ class Solver:
             for n in open_ones[:NEAR]:
                 wanted[id(own[n])] = (self.kinds[i], own[n])
         for kind, g in wanted.values():
-            kind.refine(g)
+            refine(kind, g)
         self.counts["groups refined"] += len(wanted)
         return len(wanted)
 
@@ -289,7 +291,7 @@ class Solver:
                 energy, cycles = min(energy, known[2]), min(cycles, known[3])
             rest[id(g)] = (kind, g, float(energy), float(cycles))
         for kind, g, energy, cycles in rest.values():
-            front = kind.solve(g, most * (1 + SLACK), (max(energy, 0.0), max(cycles, 0.0)))
+            front = solve(kind, g, most * (1 + SLACK), (max(energy, 0.0), max(cycles, 0.0)))
             self.counts["groups solved"] += 1
             self.counts["rows"] += len(front.values)
         return len(rest)
