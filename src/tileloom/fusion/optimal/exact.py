@@ -27,13 +27,27 @@ NO_OWNERS = np.empty((0, 0), dtype=np.int64)
 def refine(of: KindRows, group: Group) -> None:
     """Replaces the bounds of a group by the least energy and cycles of any of its rows (inf: it has none)."""
     group.refined = True
+    if not of.kind.problem.copy:
+        energy, cycles = _least(of, group, (0,) * len(group.room))
+        group.least_energy = group.least_energy if energy is None else energy
+        group.least_cycles = group.least_cycles if cycles is None else cycles
+
+
+def refine_beside(of: KindRows, group: Group, passing: tuple[int, ...]) -> None:
+    """As `refine`, for rows that fit next to tensors of `passing` bits in each tracked memory."""
     if of.kind.problem.copy:
+        group.beside[passing, inf] = (group.least_energy, group.least_cycles)
         return
-    room = np.array(group.room, dtype=np.float64)
-    if of.objective != LATENCY:
-        group.least_energy = _least_row(of, group, room, ENERGY)
-    if of.objective in (LATENCY, EDP):
-        group.least_cycles = _least_row(of, group, room, LATENCY)
+    energy, cycles = _least(of, group, passing)
+    group.beside[passing, inf] = (0.0 if energy is None else energy, 0.0 if cycles is None else cycles)
+
+
+def _least(of: KindRows, group: Group, passing: tuple[int, ...]) -> tuple[float | None, float | None]:
+    """(energy, cycles); None for what is not asked for."""
+    room = np.array(group.room, dtype=np.float64) - np.array(passing, dtype=np.float64)
+    energy = _least_row(of, group, room, ENERGY) if of.objective != LATENCY else None
+    cycles = _least_row(of, group, room, LATENCY) if of.objective in (LATENCY, EDP) else None
+    return energy, cycles
 
 
 def _least_row(of: KindRows, group: Group, room: Floats, code: int) -> float:

@@ -84,6 +84,7 @@ class Group:
     """keys per position (OUTSIDE for unshared ones); loops: trips of the shared loops, outermost first.
 
     room             bits that its shared tiles leave in each tracked memory
+    beside           known least (energy, cycles) next to tensors of so many bits per memory, by (bits, limit)
     energy, cycles   what a row costs at least: `least_*` of the sources, or more once exact rows are known (`refresh`)
     """
 
@@ -97,6 +98,7 @@ class Group:
     cycles: float = inf
     front: Front | None = None
     refined: bool = False
+    beside: dict[tuple[tuple[int, ...], float], tuple[float, float]] = field(default_factory=dict)
 
     def refresh(self, most: float, objective: int) -> None:
         """Sets energy and cycles to what is known of rows that can be part of a schedule of at most `most`."""

@@ -180,6 +180,7 @@ class KindRows:
                 if any(n > r for n, r in zip(needs, group.room)):
                     continue
                 group.sources.append(Source(t, classes, order, energy, cycles))
+                group.beside.clear()
                 if energy < group.least_energy or cycles < group.least_cycles:
                     group.refined = False
                     group.least_energy = min(group.least_energy, energy)
