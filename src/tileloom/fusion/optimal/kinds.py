@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tileloom.architecture.model import Architecture, Compute, Fanout, Memory
 from tileloom.core.errors import UnsupportedError
 from tileloom.fusion.optimal.graph import FusedGraph
-from tileloom.fusion.optimal.rows import Kind, KindRows, Limits
+from tileloom.fusion.optimal.groups import Kind, Limits
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.workload.problem import Problem
 
 
