@@ -5,6 +5,7 @@ What the rules mean is in constraints.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -45,6 +46,9 @@ def constraints_from_yaml(source: str | Path) -> Constraints:
     is_text = isinstance(source, str) and "\n" in source
     document = parse_yaml(str(source), file="<constraints>") if is_text else load_yaml(source)
     return _Reader(document).read()
+
+
+_SIZE = re.compile(r"[0-9]{1,12}")
 
 
 class _Reader:
@@ -199,7 +203,7 @@ class _Reader:
         word, _, rest = str(text).strip().rpartition(" ")
         relations: dict[str, Relation] = {"": "=", "=": "=", "<=": "<=", ">=": ">=", "multiple_of": "multiple_of"}
         relation = relations.get(word.strip())
-        if relation is None or not rest.isdigit() or int(rest) < 1:
+        if relation is None or not _SIZE.fullmatch(rest) or int(rest) < 1:
             self.fault(path, f"expected a size, or '<= 7', '>= 2', 'multiple_of 4', got {text!r}")
             return TileRule(memory, dim, "=", 1)
         return TileRule(memory, dim, relation, int(rest), self.source(path))

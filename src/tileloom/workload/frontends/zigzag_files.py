@@ -76,9 +76,9 @@ def read_mapping(path: str | Path) -> tuple[MappingRule, ...]:
         spatial = []
         for dim, wishes in (entry.spatial_mapping or {}).items():
             loops = [_WISH.fullmatch(text) for text in wishes]
-            if None in loops:
+            if None in loops or any(len(m[2]) > 12 for m in loops if m):
                 faults.append(fault(document, (*place, "spatial_mapping", dim), f"{wishes} is not a list of 'K, 32'"))
-            spatial.append((dim, tuple((m[1], int(m[2])) for m in loops if m)))
+            spatial.append((dim, tuple((m[1], int(m[2][:12])) for m in loops if m)))
         order = entry.temporal_ordering
         if order is not None and not all(len(o) == 2 and isinstance(o[1], int) for o in order):
             faults.append(
