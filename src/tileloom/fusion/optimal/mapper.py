@@ -139,6 +139,7 @@ def cost_of(
         persistent=persistent,
         counts={layer.name: layer.count for layer in graph.layers},
         reversed_copies=reversed_copies,
+        joined={t: graph.elements(t) for t, layout in graph.layouts.items() if layout.extents},
     )
 
 
