@@ -203,8 +203,8 @@ def _records() -> Iterator[Reader]:
     from tileloom.fusion.store import AnswerStore
     from tileloom.report.data import read_dataset
     from tileloom.report.depth_first.page import write_page
-    from tileloom.report.sweep_data import read_sweep
     from tileloom.report.fused import write_fused_page
+    from tileloom.report.sweep_data import read_sweep
 
     yield Reader("run", ".json", seeds.RUN, _in_folder("run.json", read_run))
     yield Reader("run-dataset", ".json", records.run_dataset(), read_dataset)

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hostile import HOSTILE, damaged
-from reading_places import reading_functions
 from readers import readers
+from reading_places import reading_functions
 from tileloom.core.errors import MAX_TEXT, TileloomError
 from tileloom.explore.formats import FORMATS
 from tileloom.mapping.notation.registry import NOTATIONS
