@@ -9,9 +9,9 @@ from time import perf_counter
 from tileloom.cost.fused import FusedCost, fused_cost
 from tileloom.fusion.optimal.build import chain_for, tree_of
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import Key, Limits
 from tileloom.fusion.optimal.join import Choice
 from tileloom.fusion.optimal.kinds import kinds_of
-from tileloom.fusion.optimal.rows import Key, Limits
 from tileloom.fusion.optimal.solve import Found, Solver
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, Status
@@ -139,6 +139,7 @@ def cost_of(
         persistent=persistent,
         counts={layer.name: layer.count for layer in graph.layers},
         reversed_copies=reversed_copies,
+        joined={t: graph.elements(t) for t, layout in graph.layouts.items() if layout.extents},
     )
 
 
