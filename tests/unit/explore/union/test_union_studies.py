@@ -55,7 +55,7 @@ def test_mappers_and_dataflows_stand_beside_each_other() -> None:
 def test_shapes_matter_where_an_axis_takes_one_dim() -> None:
     found = aspect_study(CHIP, [WORK], cache=False)
     assert found.column("array") == ("1x256", "2x128", "4x64", "8x32", "16x16")
-    assert found.headline[0][1] == "agrees"
+    assert found.headline[0][1] == "yes, for 1 of 1 layers"
     # 64 columns of N and 4 rows, or 8 rows and 32 columns, are full; 256 in a row cannot be.
     use = dict(zip(found.column("array"), found.column("utilization"), strict=True))
     assert use["4x64"] > use["1x256"]  # type: ignore[operator]
