@@ -169,4 +169,4 @@ def _listed(document: Document, key: str) -> Document:
     """The document with its top-level list under a key, so that messages have places."""
     if not isinstance(document.data, list):
         raise InputError(f"{document.file}: expected a list of {key}", file=document.file)
-    return Document({key: document.data}, document.file, {(key, *path): line for path, line in document.lines.items()})
+    return document.under(key)
