@@ -31,6 +31,7 @@ def refine(of: KindRows, group: Group) -> None:
         energy, cycles = _least(of, group, (0,) * len(group.room))
         group.least_energy = group.least_energy if energy is None else energy
         group.least_cycles = group.least_cycles if cycles is None else cycles
+    of.touch(group)
 
 
 def refine_beside(of: KindRows, group: Group, passing: tuple[int, ...]) -> None:
@@ -81,6 +82,7 @@ def solve(of: KindRows, group: Group, limit: float, rest: tuple[float, float]) -
     values = np.vstack(blocks)
     kept = _pareto(values)
     group.front = Front(values[kept], [origins[i] for i in kept], limit)
+    of.touch(group)
     return group.front
 
 
