@@ -31,6 +31,7 @@ def refine(of: KindRows, group: Group) -> None:
         energy, cycles = _least(of, group, (0,) * len(group.room))
         group.least_energy = group.least_energy if energy is None else energy
         group.least_cycles = group.least_cycles if cycles is None else cycles
+    of.touch(group)
 
 
 def refine_beside(of: KindRows, group: Group, passing: tuple[int, ...]) -> None:
@@ -66,25 +67,39 @@ def _least_row(of: KindRows, group: Group, room: Floats, code: int) -> float:
 
 
 def solve(of: KindRows, group: Group, limit: float, rest: tuple[float, float]) -> Front:
-    """Exact Pareto rows of a group whose value, with `rest` of the other problems, is at most `limit`."""
-    if group.front is not None and group.front.limit >= limit:
-        return group.front
+    """Exact Pareto rows of a group whose value, with `rest` of the other problems, is at most `limit`.
+
+    Rows known from a smaller limit stay, and so does what they beat: it is never listed again.
+    """
+    before = group.front
+    if before is not None and before.limit >= limit:
+        return before
     room = np.array(group.room, dtype=np.float64)
     memories, width = len(of.kind.tracked), 2 + len(group.loops)
-    blocks, origins = [np.empty((0, 2 + memories * width))], list[tuple[Source | None, Ints]]()
-    for source in group.sources:
-        if not of.within(source.energy + rest[0], source.cycles + rest[1], limit):
+    values = np.empty((0, 2 + memories * width)) if before is None else before.values
+    origins: list[tuple[Source | None, Ints]] = [] if before is None else list(before.sources)
+    for source in sorted(group.sources, key=lambda s: of.value(s.energy, s.cycles)):
+        if of.value(source.energy + rest[0], source.cycles + rest[1]) > limit:
             continue
-        values, options = _exact(of, source, room, limit, rest)
-        blocks.append(_levels(of, source, values, memories, width))
-        origins.extend((source, row) for row in options)
-    values = np.vstack(blocks)
+        found, options = _exact(of, source, room, limit, rest, values, width)
+        if len(found):
+            values = np.vstack((values, found))
+            origins.extend((source, row) for row in options)
     kept = _pareto(values)
     group.front = Front(values[kept], [origins[i] for i in kept], limit)
+    of.touch(group)
     return group.front
 
 
-def _exact(of: KindRows, source: Source, room: Floats, limit: float, rest: tuple[float, float]) -> tuple[Floats, Ints]:
+def _exact(
+    of: KindRows,
+    source: Source,
+    room: Floats,
+    limit: float,
+    rest: tuple[float, float],
+    known: Floats,
+    width: int,
+) -> tuple[Floats, Ints]:
     arrays = of.templates[source.template]
     count = of.kind.count
     extra = (rest[0] / count, rest[1] / count)
@@ -101,12 +116,19 @@ def _exact(of: KindRows, source: Source, room: Floats, limit: float, rest: tuple
     limits = arrays.limits_with(room)
     kept = _filtered(of, arrays, parts, limits, most[0] - extra[0], most[1] - extra[1])
     if kept is None:
-        return np.empty((0, 2 + len(arrays.reserved))), np.empty((0, len(parts)), dtype=np.int64)
+        return np.empty((0, known.shape[1])), np.empty((0, len(parts)), dtype=np.int64)
     order = sorted(range(len(kept)), key=lambda g: len(kept[g]))
     rows = np.concatenate([kept[g] for g in order])
     starts = ranges([len(kept[g]) for g in order])
     goal = np.array([*extra, *most])
-    values, options = exact_rows(arrays.table, rows, starts, arrays.cost, limits, arrays.reserve, of.objective, goal)
+    column, factor = _columns(of, source, width)
+    once = known
+    if count > 1:
+        once = known.copy()
+        once[:, :2] /= count
+    values, options = exact_rows(
+        arrays.table, rows, starts, arrays.cost, limits, arrays.reserve, column, factor, of.objective, goal, once,
+    )  # fmt: skip
     values[:, :2] *= count
     back = np.empty_like(options)
     back[:, order] = options
@@ -136,19 +158,19 @@ def _filtered(
     return [np.sort(rows[own[begin : begin + n]]) for begin, n in zip(starts, alive)]
 
 
-def _levels(of: KindRows, source: Source, values: Floats, memories: int, width: int) -> Floats:
+def _columns(of: KindRows, source: Source, width: int) -> tuple[Ints, Floats]:
+    """Per reservation of a template, its column in a row (by memory and level) and how often it is taken."""
     arrays = of.templates[source.template]
     above = [0, *accumulate(len(block) for block in source.order)]
-    found = np.zeros((len(values), 2 + memories * width))
-    found[:, :2] = values[:, :2]
-    for i, r in enumerate(arrays.reserved):
-        if r.stage == PERSISTENT:
-            column, factor = 0, of.kind.count
-        else:
+    column, factor = [], []
+    for r in arrays.reserved:
+        level, times = 0, of.kind.count
+        if r.stage != PERSISTENT:
             passed = r.halo >= 0 and any(d == r.halo for d, _ in source.order[r.stage][:1])
-            column, factor = 1 + above[r.stage] + passed, 1
-        found[:, 2 + r.memory * width + column] += factor * values[:, 2 + i]
-    return found
+            level, times = 1 + above[r.stage] + passed, 1
+        column.append(2 + r.memory * width + level)
+        factor.append(float(times))
+    return np.array(column, dtype=np.int64), np.array(factor, dtype=np.float64)
 
 
 def _pareto(values: Floats) -> list[int]:

@@ -85,6 +85,7 @@ class Group:
 
     room             bits that its shared tiles leave in each tracked memory
     beside           known least (energy, cycles) next to tensors of so many bits per memory, by (bits, limit)
+    number           index among the groups of its kind
     energy, cycles   what a row costs at least: `least_*` of the sources, or more once exact rows are known (`refresh`)
     """
 
@@ -98,6 +99,7 @@ class Group:
     cycles: float = inf
     front: Front | None = None
     refined: bool = False
+    number: int = -1
     beside: dict[tuple[tuple[int, ...], float], tuple[float, float]] = field(default_factory=dict)
 
     def refresh(self, most: float, objective: int) -> None:

@@ -6,7 +6,6 @@ Problems of equal kind (equal but for names) share all of this.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import inf
 
 import numpy as np
@@ -32,9 +31,14 @@ class KindRows:
         self.kind, self.objective, self.limits = kind, objective, limits
         self.groups: dict[tuple[Key, ...], Group] = {}
         self.numbers: list[dict[Key, int]] = [{} for _ in kind.problem.tensors]
+        self.listed: list[Group] = []
+        self._key_numbers: list[list[int]] = []
+        self._changed: dict[int, Group] = {}
+        self._fronts: dict[int, Group] = {}
+        self._costs, self._numbers = np.empty((0, 2)), np.empty((0, len(self.numbers)), dtype=np.int64)
         tracked = [n for n, _ in kind.tracked]
         self._tracked = [-1, *(tracked.index(n) if n in tracked else -1 for n in kind.backing)]
-        self._listed: dict[object, list[tuple[Group, tuple[Loops, ...]]]] = {}
+        self._orders: dict[object, list[tuple[Group, tuple[Loops, ...]]]] = {}
         self._done = np.zeros(0, dtype=np.bool_)
         self.settings: list[Setting] = []
         self.templates: list[FusedArrays] = []
@@ -153,6 +157,13 @@ class KindRows:
             return inf, inf
         return float(self.bounds[:, 0].min()), float(self.bounds[:, 1].min())
 
+    def next_bound(self) -> float:
+        """Least objective of a shared tiling whose groups are not listed yet; inf when all are."""
+        rest = np.flatnonzero(~self._done)
+        if not len(rest):
+            return inf
+        return self.value(*self.bounds[rest[0]].tolist())
+
     # -- groups
 
     def expand(self, value: float, rest: tuple[float, float]) -> None:
@@ -172,9 +183,9 @@ class KindRows:
             energy, cycles = self.bounds[i].tolist()
             loops = tuple([loop for c in classes.tolist() for loop in arrays.loops[c]])
             shape = (self._shapes[t], loops)
-            found = self._listed.get(shape)
+            found = self._orders.get(shape)
             if found is None:
-                found = self._listed[shape] = self._groups_of(t, loops)
+                found = self._orders[shape] = self._groups_of(t, loops)
             needs = self._needs[i].tolist()
             for group, order in found:
                 if any(n > r for n, r in zip(needs, group.room)):
@@ -185,6 +196,7 @@ class KindRows:
                     group.refined = False
                     group.least_energy = min(group.least_energy, energy)
                     group.least_cycles = min(group.least_cycles, cycles)
+                    self.touch(group)
 
     def _groups_of(self, t: int, loops: tuple[LoopAt, ...]) -> list[tuple[Group, tuple[Loops, ...]]]:
         """Every group, with its order of shared loops, that a template's choice of shared loops can be part of."""
@@ -209,8 +221,29 @@ class KindRows:
     def add(self, group: Group) -> None:
         """Enters a group and numbers its keys."""
         self.groups[group.keys] = group
-        for numbers, key in zip(self.numbers, group.keys):
-            numbers.setdefault(key, len(numbers))
+        group.number = len(self.listed)
+        self.listed.append(group)
+        self._key_numbers.append([n.setdefault(key, len(n)) for n, key in zip(self.numbers, group.keys)])
+        self.touch(group)
+
+    def touch(self, group: Group) -> None:
+        """Says that a group's bounds or rows are new."""
+        if 0 <= group.number < len(self.listed) and self.listed[group.number] is group:
+            self._changed[group.number] = group
+            if group.front is not None:
+                self._fronts[group.number] = group
+
+    def known(self, most: float) -> tuple[Floats, Ints]:
+        """(energy and cycles float64[groups, 2], key numbers int64[groups, tensors]), for schedules of at most `most`."""
+        if len(self._costs) < len(self.listed):
+            new = len(self.listed) - len(self._costs)
+            self._costs = np.vstack((self._costs, np.full((new, 2), inf)))
+            self._numbers = np.vstack((self._numbers, np.array(self._key_numbers[-new:], dtype=np.int64)))
+        for group in (*self._changed.values(), *self._fronts.values()):
+            group.refresh(most, self.objective)
+            self._costs[group.number] = group.energy, group.cycles
+        self._changed.clear()
+        return self._costs, self._numbers
 
     def _keys(self, t: int, order: tuple[Loops, ...]) -> tuple[Key, ...]:
         arrays = self.templates[t]
@@ -281,6 +314,3 @@ class KindRows:
 
     def within(self, energy: float, cycles: float, limit: float) -> bool:
         return self.value(energy, cycles) <= limit
-
-    def all_groups(self) -> Iterator[Group]:
-        yield from self.groups.values()

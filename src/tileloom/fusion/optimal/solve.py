@@ -18,6 +18,7 @@ from tileloom.fusion.optimal.exact import refine, refine_beside, solve
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.groups import OUTSIDE, Group
 from tileloom.fusion.optimal.join import Choice, Joined, Joiner
+from tileloom.fusion.optimal.least import least_of
 from tileloom.fusion.optimal.rows import KindRows
 from tileloom.search.optimal.arrays import Floats
 from tileloom.search.optimal.kernels import EDP, LATENCY
@@ -57,7 +58,7 @@ class Solver:
         self.forest: Forest = forest_of(graph)
         self.passer = Passer(graph, self.forest, kinds)
         self.distinct = list(dict.fromkeys(kinds))
-        self.least = {k: k.least() for k in self.distinct}
+        self.least = {k: least_of(k) for k in self.distinct}
         self.whole = tuple(sum(self.least[k][j] for k in kinds) for j in (0, 1))
         self.counts = {"labels": 0, "widest": 0, "groups refined": 0, "groups solved": 0, "rows": 0, "rounds": 0}
         self.builder = CutBuilder(graph, kinds, objective)
@@ -262,16 +263,14 @@ class Solver:
             rest = tuple(w - own for w, own in zip(self.whole, self.least[k]))
             k.expand(most * (1 + SLACK), (rest[0], rest[1]))
 
-    def _messages(self, of_kind: dict[KindRows, list[Group]]) -> tuple[Messages | None, Messages | None]:
-        numbers = {
-            k: [np.array([n[g.keys[p]] for g in own], dtype=np.int64) for p, n in enumerate(k.numbers)]
-            for k, own in of_kind.items()
-        }
+    def _messages(self, most: float) -> tuple[Messages | None, Messages | None]:
+        known = {k: k.known(most) for k in self.distinct}
+        numbers = {k: n for k, (_, n) in known.items()}
         energy = cycles = None
         if self.objective != LATENCY:
-            energy = self.passer.run(numbers, {k: np.array([g.energy for g in own]) for k, own in of_kind.items()})
+            energy = self.passer.run(numbers, {k: costs[:, 0] for k, (costs, _) in known.items()})
         if self.objective in (LATENCY, EDP):
-            cycles = self.passer.run(numbers, {k: np.array([g.cycles for g in own]) for k, own in of_kind.items()})
+            cycles = self.passer.run(numbers, {k: costs[:, 1] for k, (costs, _) in known.items()})
         return energy, cycles
 
     def _through(self, messages: tuple[Messages | None, Messages | None], i: int) -> Floats:
@@ -290,15 +289,10 @@ class Solver:
         """Per layer the groups that bounds leave at a threshold."""
         self.counts["rounds"] += 1
         self._expand(most)
-        of_kind: dict[KindRows, list[Group]] = {}
-        for k in self.distinct:
-            for g in k.groups.values():
-                g.refresh(most, self.objective)
-            of_kind[k] = [g for g in k.groups.values() if g.energy < inf and g.cycles < inf]
-        groups = [of_kind[k] for k in self.kinds]
-        messages = self._messages(of_kind)
-        self.kept_at = [np.flatnonzero(self._through(messages, i) <= most * (1 + SLACK)) for i in range(len(groups))]
-        return [[own[n] for n in at] for own, at in zip(groups, self.kept_at)], messages
+        messages = self._messages(most)
+        limit = min(most * (1 + SLACK), 1e300)
+        self.kept_at = [np.flatnonzero(self._through(messages, i) <= limit) for i in range(len(self.kinds))]
+        return [[k.listed[n] for n in at.tolist()] for k, at in zip(self.kinds, self.kept_at)], messages
 
     def _solve_groups(self, network: CutNetwork, most: float) -> int:
         """Exact rows (complete up to `most`) of the groups of a network; returns how many were not known yet."""
