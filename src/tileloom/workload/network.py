@@ -97,7 +97,8 @@ class DistinctProblem:
 class Network:
     """A DAG of layers and vector operations in execution order; `source` says where it came from.
 
-    outputs   tensors that leave the network, as far as the source says;  shapes: of its tensors, where known
+    inputs, outputs   tensors that enter and leave the network, as far as the source says (() where it does not)
+    shapes            of its tensors, where known
     """
 
     name: str
@@ -105,6 +106,7 @@ class Network:
     vector_ops: tuple[VectorOp, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     source: str = ""
+    inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

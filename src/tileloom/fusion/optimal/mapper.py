@@ -25,6 +25,7 @@ class FusedResult:
 
     status       as in SearchResult;  lower_bound: no schedule of the declared space is below it
     unfused      value of the best schedule with every shared tensor in the outermost memory (inf: there is none)
+    alone        per problem (energy_pj, cycles) of its own best mapping with every tensor outermost (None: none fits)
     kept         per shared tensor on chip: (tensor, memory, trips of the loops above it)
     depths       per cut between problems the number of loops shared across it
     front        in Pareto mode every non-dominated (energy_pj, cycles)
@@ -37,6 +38,7 @@ class FusedResult:
     cost: FusedCost | None = None
     lower_bound: float = 0.0
     unfused: float = inf
+    alone: tuple[tuple[float, float] | None, ...] = ()
     kept: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
     depths: tuple[int, ...] = ()
     front: tuple[tuple[float, float], ...] = ()
@@ -107,6 +109,7 @@ def fused_optimal(
     value = {EDP: cost.edp, LATENCY: cost.cycles}.get(code, cost.energy_pj)
     if not isclose(value, found.value, rel_tol=1e-8):
         raise AssertionError(f"the search promised {found.value}, the tree costs {value} for graph '{graph.name}'")
+    alone = {k: k.unfused() for k in dict.fromkeys(kinds)}
     lower = value if isclose(found.lower_bound, found.value, rel_tol=1e-9) else min(value, found.lower_bound)
     return FusedResult(
         graph=graph,
@@ -116,6 +119,7 @@ def fused_optimal(
         cost=cost,
         lower_bound=lower,
         unfused=found.unfused,
+        alone=tuple(alone[k] for k in kinds),
         kept=tuple((t, graph.memories[m - 1], tuple(n for _, n in loops)) for t, (m, loops) in kept.items()),
         depths=depths,
         explain=_explain(found, kinds),

@@ -16,6 +16,7 @@ from tileloom.core.errors import InputError
 from tileloom.fusion.optimal.drafts import Draft, Store, Stores, match
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.layouts import assemble
+from tileloom.fusion.optimal.network_faults import nodes_in_order
 from tileloom.fusion.optimal.node_kinds import (
     ELEMENTWISE,
     FOLDED,
@@ -34,9 +35,17 @@ from tileloom.workload.problem import Problem
 
 
 def graph_of_network(network: Network, architecture: Architecture) -> FusedGraph:
-    """The network on one architecture. Raises InputError for a cycle and for a layer without inputs or outputs."""
+    """The network on one architecture.
+
+    Raises InputError for cycles, names and tensors that appear twice, tensors that nothing writes, axes without
+    positions, layers whose inputs do not fit, and a network without any work.
+    """
     reader = _Reader(network, architecture)
     reader.read()
+    if not reader.drafts:
+        raise InputError(
+            f"network '{network.name}' has no layer that could be scheduled. {' '.join(reader.all_notes())}"
+        )
     return assemble(network.name, reader.drafts, reader.stores, architecture, reader.all_notes())
 
 
@@ -51,10 +60,19 @@ class _Reader:
     joined: list[str] = field(default_factory=list)
 
     def read(self) -> None:
-        for node in _in_order(self.network):
+        # A transposition that a front end folded into the product before it is still listed.
+        made = {t for layer in self.network.layers for t in layer.outputs}
+        unread = _unread(self.network)
+        for node in nodes_in_order(self.network):
             if isinstance(node, Layer):
                 self._layer(node)
-            elif node.outputs and node.inputs and node.operator not in FOLDED:
+            elif (
+                made.isdisjoint(node.outputs)
+                and node.name not in unread
+                and node.outputs
+                and node.inputs
+                and node.operator not in FOLDED
+            ):
                 self._vector(node)
         nodes: list[Layer | VectorOp] = [*self.network.layers, *self.network.vector_ops]
         read = {t for n in nodes for t in n.inputs}
@@ -273,37 +291,24 @@ class _Reader:
         return True
 
 
+def _unread(network: Network) -> frozenset[str]:
+    """Vector work whose results reach no layer and no output, where the source says what leaves the network."""
+    if not network.outputs:
+        return frozenset()
+    wanted = {*network.outputs, *(t for la in network.layers for t in la.inputs)}
+    wanted |= {t for s in network.skipped for t in s.inputs}
+    dead = {op.name: op for op in network.vector_ops}
+    while True:
+        reached = [op for op in dead.values() if not wanted.isdisjoint(op.outputs)]
+        if not reached:
+            return frozenset(dead)
+        for op in reached:
+            wanted.update(op.inputs)
+            del dead[op.name]
+
+
 def _listed(names: Sequence[str]) -> str:
     return f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}"
-
-
-def _in_order(network: Network) -> list[Layer | VectorOp]:
-    """Nodes with producers first; InputError with the nodes of a cycle."""
-    nodes: list[Layer | VectorOp] = [*network.layers, *network.vector_ops]
-    makers = {t: n.name for n in nodes for t in n.outputs}
-    place = {n.name: i for i, n in enumerate(nodes)}
-    waits = {n.name: {makers[t] for t in n.inputs if t in makers} for n in nodes}
-    readers: dict[str, list[str]] = {}
-    for name, before in waits.items():
-        for b in before:
-            readers.setdefault(b, []).append(name)
-    ready = [n.name for n in nodes if not waits[n.name]]
-    order: list[Layer | VectorOp] = []
-    by_name: Mapping[str, Layer | VectorOp] = {n.name: n for n in nodes}
-    # Depth first, so that a branch is finished before the next one begins and few tensors are alive at once.
-    while ready:
-        name = ready.pop(0)
-        order.append(by_name[name])
-        free = []
-        for reader in sorted(readers.get(name, ()), key=lambda n: place[n]):
-            waits[reader].discard(name)
-            if not waits[reader]:
-                free.append(reader)
-        ready = [*free, *ready]
-    if len(order) < len(nodes):
-        left = [n.name for n in nodes if n not in order]
-        raise InputError(f"network '{network.name}': {', '.join(left[:6])} wait for each other (a cycle)")
-    return order
 
 
 def without_units(problem: Problem) -> Problem:

@@ -83,6 +83,7 @@ def _read(path: Path, bind: Mapping[str, int], bits: Bits) -> Network:
         vector_ops=tuple(vector_ops),
         skipped=tuple(skipped),
         source=str(path),
+        inputs=graph.inputs,
         outputs=graph.outputs,
         shapes={t: graph.known_shape(t) for t in graph.shapes if graph.known_shape(t)},
     )

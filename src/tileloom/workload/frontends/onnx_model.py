@@ -37,7 +37,8 @@ class Graph:
     bits       tensor -> width of one element of its type
     constants  tensors known before the network runs: weights, and what is computed from weights and shapes only
     trouble    what shape inference complained about, '' when nothing
-    values     whole numbers of small constants: indices, bounds of slices;  outputs: tensors that the file returns
+    values     whole numbers of small constants: indices, bounds of slices
+    inputs, outputs   tensors that the file takes and returns
     """
 
     nodes: tuple[Any, ...]
@@ -46,6 +47,7 @@ class Graph:
     constants: frozenset[str]
     trouble: str = ""
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
     def shape(self, tensor: str) -> tuple[int, ...]:
@@ -83,7 +85,8 @@ def open_graph(path: Path, bind: Mapping[str, int]) -> Graph:
         shapes, bits = _tensors(model)
     outputs = tuple(o.name for o in model.graph.output)
     constants = _constants(nodes, weights, shapes)
-    return Graph(nodes, shapes, bits, constants, trouble, _values(model), outputs)
+    inputs = tuple(i.name for i in model.graph.input if i.name not in weights)
+    return Graph(nodes, shapes, bits, constants, trouble, _values(model), inputs, outputs)
 
 
 def _onnx() -> Any:

@@ -209,7 +209,8 @@ class _Reader:
 
     def skip(self, item: dict[str, Any], place: Place) -> Skipped:
         self.keys(item, place, ("node", "operator", "reason"))
-        return Skipped(**{key: self.text(item, place, key, "") for key in ("node", "operator", "reason")})
+        node, operator, reason = (self.text(item, place, key, "") for key in ("node", "operator", "reason"))
+        return Skipped(node=node, operator=operator, reason=reason)
 
     def attempt(self, place: Place, make: Callable[[], Problem]) -> Problem | None:
         try:
