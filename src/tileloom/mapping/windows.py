@@ -11,8 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar
 
 from tileloom.workload.problem import Problem, Tensor
+
+Place = TypeVar("Place", str, int)
+"""A memory, by name or number."""
 
 Interval = tuple[int, int]
 """[first, end) of positions; end <= first: nothing."""
@@ -116,7 +120,7 @@ def extents_of(regions: Intervals) -> dict[int, int]:
 
 
 def reservations_for(
-    windows: Sequence[Windows], strips: Sequence[str | None], memory: str
+    windows: Sequence[Windows], strips: Sequence[Place | None], memory: Place
 ) -> tuple[int, tuple[int, ...]]:
     """Elements (per position of the other axes) of a tensor under nested loops, outermost first.
 
@@ -141,8 +145,8 @@ def reservations_for(
 
 
 def moved_strips(
-    windows: Sequence[Windows], strips: Sequence[str | None], memory: str
-) -> tuple[tuple[str, int, int], ...]:
+    windows: Sequence[Windows], strips: Sequence[Place | None], memory: Place
+) -> tuple[tuple[Place, int, int], ...]:
     """(memory, elements read back, elements written) of strips that lie elsewhere than the windows, per other position.
 
     An inner strip is moved with the whole window of the loops around it; an outer one with what the loops inside bring.
