@@ -13,7 +13,7 @@ from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import read_json
 from tileloom.report.fused_charts import lifetimes, occupancy, savings
-from tileloom.report.markup import Safe, el
+from tileloom.report.markup import Safe, damaged_record, el
 from tileloom.report.quantities import count, energy
 
 STYLE = """
@@ -37,7 +37,11 @@ def write_fused_page(folder: str | Path) -> Path:
     data = read_json(out / "run.json")
     if not isinstance(data, Mapping) or "occupancy" not in data:
         raise InputError(f"{out / 'run.json'}: not the record of a fused optimum")
-    write_text_atomic(out / "report.html", fused_page(data))
+    try:
+        page = fused_page(data)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise damaged_record(out / "run.json", error) from error
+    write_text_atomic(out / "report.html", page)
     return out / "report.html"
 
 

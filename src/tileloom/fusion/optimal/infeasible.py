@@ -7,7 +7,7 @@ from math import isfinite
 
 from tileloom.architecture.model import Architecture, Memory
 from tileloom.fusion.optimal.graph import FusedGraph
-from tileloom.fusion.optimal.rows import Limits
+from tileloom.fusion.optimal.groups import Limits
 from tileloom.search.optimal.kernels import ENERGY
 from tileloom.search.screen import never_fits
 

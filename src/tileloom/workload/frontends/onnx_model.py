@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError, MissingDependencyError, UnsupportedError, did_you_mean
+from tileloom.core.files import is_file
 from tileloom.workload.frontends.onnx_fold import folded
 from tileloom.workload.problem import MAX_EXTENT
 
@@ -104,7 +105,7 @@ def _load(path: Path) -> Any:
     onnx = _onnx()
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: no such file", file=str(path))
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
