@@ -15,6 +15,7 @@ import onnx_models
 from tileloom.architecture.model import Architecture, Compute, Memory, Port
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.graph_from import graph_of_problems
+from tileloom.fusion.optimal.halo_plan import HaloOptions
 from tileloom.fusion.optimal.mapper import FusedResult, fused_optimal
 from tileloom.fusion.optimal.network_graph import graph_of_network
 from tileloom.workload.frontends.accelforge import read_workload
@@ -204,3 +205,18 @@ def test_a_block_as_einsums_has_the_same_optimum(einsums: FusedGraph, tmp_path: 
         assert one.status == other.status == "optimal" and one.value == pytest.approx(other.value, rel=1e-9)
         assert one.unfused == pytest.approx(other.unfused, rel=1e-9)
         assert one.value < one.unfused or objective == "latency"
+
+
+def test_overlapping_tiles_stop_at_a_normalisation(tmp_path: Path) -> None:
+    def network(normed: bool) -> FusedResult:
+        b = fused_models.Builder()
+        first = fused_models.conv(b, "x", "a", 1, 2, 3)
+        if normed:
+            first = b.add("InstanceNormalization", first, b.weight("g", 2), b.weight("h", 2), out="n")
+        fused_models.conv(b, first, "y", 2, 1, 3)
+        _, made = graph(b.file(tmp_path, {"x": [1, 1, 8, 8]}, ["y"]), 900)
+        return fused_optimal(made, "energy", max_fused_loops=1, halo=HaloOptions())
+
+    # Two channels of 8 x 8 values do not fit; a window of rows does, but only where no value needs all of them.
+    assert {tile.tensor for tile in network(normed=False).tiles} == {"a"}
+    assert network(normed=True).tiles == ()
