@@ -39,9 +39,8 @@ def algorithm_claims(outcomes: Sequence[Outcome]) -> list[Claim]:
         closing = all(last[n] >= first[n] * (1 - EVEN) for n in both)
         closed = all(last[n] > 1 - EVEN for n in both)
         verdict = "agrees: it is closed" if closed else "agrees: it narrows" if closing else "does not hold"
-        claims.append(
-            (f"the gap closes at extent {large}, one dim per axis", verdict, _listed({n: last[n] for n in both}))
-        )
+        figures = _listed({n: last[n] for n in both}, outcomes, ONE, large)
+        claims.append((f"the gap closes at extent {large}, one dim per axis", verdict, figures))
     moved = _ratios(outcomes, ONE, small, moves=True)
     if moved:
         lost = [n for n, r in moved.items() if r > 1]
