@@ -162,18 +162,12 @@ def terms(order: TensorOrder, architecture: Architecture, *, copy: bool) -> Iter
                     yield Term(toll, "read", end, passing, one_toll)
 
 
-_FIRST: dict[str, Pace] = {"relevant": "all", "irrelevant": "widest", "partial": "start"}
-
-
 def first_visits(order: TensorOrder, rule: Rule) -> Rule:
     """Of the visits of `rule`, those that see an output tile first.
 
     In time every iteration of fully relevant loops, one of loops that do not index the tensor, the first of halo loops.
     """
-    first = {d: _FIRST[order.tensor.relevance(d)] for d in order.nest.extents}
-    return tuple(
-        [first[n.dim] if isinstance(n, Loop) and n.axis is None else pace for pace, (_, n) in zip(rule, order.nodes)]
-    )
+    return tuple([first or pace for first, pace in zip(order.first, rule)])
 
 
 class Wires:

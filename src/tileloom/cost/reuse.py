@@ -7,6 +7,7 @@ is decided in counts.py, what it costs in models/.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from typing import Literal
@@ -86,6 +87,7 @@ def _paced(loop: Loop, pace: Pace, size: int, full: int) -> Spread:
     return {widest_tile(loop, size, full) if pace == "widest" else first_tile(loop, size): 1}
 
 
+@lru_cache(maxsize=4096)
 def axis_groups(tensor: Tensor) -> tuple[tuple[tuple[str, ...], tuple[Axis, ...]], ...]:
     """Axes that share dims, directly or through others, together with these dims; groups are independent."""
     groups: list[tuple[set[str], list[Axis]]] = []
@@ -243,6 +245,15 @@ class TensorOrder:
                     tile[dim] = self.nest.loops[dim][above - 1][1].tile
             self._tiles[end] = prod([axis.span(tile) for axis in self._even_axes])
         return self._tiles[end]
+
+    @cached_property
+    def first(self) -> tuple[Pace | None, ...]:
+        """By position, how a loop in time counts where only the visits count that see a tile first; None for others."""
+        pace: dict[str, Pace] = {"relevant": "all", "irrelevant": "widest", "partial": "start"}
+        relevance = self.tensor.relevance
+        return tuple(
+            [pace[relevance(n.dim)] if isinstance(n, Loop) and n.axis is None else None for _, n in self.nodes]
+        )
 
     def paces(self, end: int, rule: Rule) -> dict[str, Rule]:
         """Paces of the loops of each dim, outermost first, to the last before position `end`.

@@ -61,7 +61,7 @@ class Levels:
                 now = current[turn.dim]
                 tile = now // turn.trips if turn.even else turn.loop.tile
                 current[turn.dim] = tile
-                nodes.append(replace(turn.loop, tile=tile))
+                nodes.append(turn.loop if turn.loop.tile == tile else replace(turn.loop, tile=tile))
         return MappingTree((*(n for n in nodes if not isinstance(n, Hold) or n.tensors), Compute(self.unit)))
 
 
@@ -180,7 +180,7 @@ def reuse_losses(
     """
     flat = levels.tree(problem.extents)
     back = hoist(flat, problem) if stationary else flat
-    if form(back, problem) == form(mapping, problem):
+    if back == mapping or form(back, problem) == form(mapping, problem):
         return []
     if stationary:
         return [
