@@ -226,7 +226,7 @@ def _sliding(order: TensorOrder, end: int, rule: Rule) -> int:
     if not in_time or not slides(order.tensor, in_time[-1][1]):
         return order.volume(end, rule)
     place, loop = in_time[-1]
-    paces = order.paces(end, rule)
+    paces = order.paces(end, rule, nest.extents)
     spreads = {d: nest.spread(d, p) for d, p in paces.items()}
     own = [(n, pace) for (_, n), pace in zip(nest.loops[loop.dim], paces[loop.dim])]
     moved = moves(nest.extents[loop.dim], own, order.places[loop.dim].index(place))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tileloom.core.errors import UnsupportedError
 from tileloom.mapping.diagnostic import Diagnostic, warning
@@ -46,19 +46,35 @@ def canonical(mapping: MappingTree, problem: Problem) -> MappingTree:
     boundary are sorted and merged by memory. The last tensor of a boundary stays last, because only that one's
     reservation sinks below the loops that follow (residency.py).
     """
+    return MappingTree(tuple([step.node for step in canonical_steps(mapping, problem)]))
+
+
+class Placed(NamedTuple):
+    """A node of a canonical form with its trips; divides: whether the tiles of a loop are all of one size."""
+
+    node: TreeNode
+    trips: int = 1
+    divides: bool = True
+
+
+def canonical_steps(mapping: MappingTree, problem: Problem) -> list[Placed]:
+    """Nodes of `canonical` from the outside in."""
     _require_chain(mapping)
-    kept = [node for step in walk(mapping, problem.extents) if (node := _trimmed(step)) is not None]
-    nodes: list[TreeNode] = []
+    found: list[Placed] = []
     run: list[Hold] = []
-    for node in kept:
+    for step in walk(mapping, problem.extents):
+        node = _trimmed(step)
+        if node is None:
+            continue
         if isinstance(node, Hold):
             run += [Hold((t,), node.memory, node.mode) for t in node.tensors]
-        elif run:
-            nodes += [*_sorted_holds(run), node]
+            continue
+        if run:
+            found += map(Placed, _sorted_holds(run))
             run = []
-        else:
-            nodes.append(node)
-    return MappingTree((*nodes, *_sorted_holds(run)))
+        divides = node.divides(step.outside[node.dim]) if isinstance(node, Loop) else not isinstance(node, Joint)
+        found.append(Placed(node, step.trips, divides))
+    return [*found, *map(Placed, _sorted_holds(run))] if run else found
 
 
 def hoist(mapping: MappingTree, problem: Problem) -> MappingTree:
@@ -178,16 +194,15 @@ def _items(mapping: MappingTree, problem: Problem) -> list[_Item]:
     """
     items: list[_Item] = []
     uneven: set[str] = set()
-    for step in walk(canonical(mapping, problem), problem.extents):
-        node = step.node
+    for node, trips, divides in canonical_steps(mapping, problem):
         if isinstance(node, Hold):
             items += [_Item(Hold((t,), node.memory, node.mode)) for t in node.tensors]
         elif isinstance(node, Loop):
-            if not node.divides(step.outside[node.dim]):
+            if not divides:
                 uneven.add(node.dim)
-            items.append(_Item(node, step.trips, node.dim not in uneven))
+            items.append(_Item(node, trips, node.dim not in uneven))
         else:
-            items.append(_Item(node, step.trips, not isinstance(node, Joint)))
+            items.append(_Item(node, trips, divides))
     return items
 
 
@@ -267,8 +282,12 @@ def _joined(items: Sequence[_Item], problem: Problem) -> MappingTree:
     """Rebuild the tree. Loops that divide evenly keep their trips where their order has changed."""
     current = dict(problem.extents)
     nodes: list[TreeNode] = []
+    run: list[Hold] = []
     for item in items:
         node = item.node
+        if isinstance(node, Hold):
+            run.append(node)
+            continue
         if isinstance(node, Loop):
             if item.even and node.tile * item.trips != current[node.dim]:
                 node = replace(node, tile=current[node.dim] // item.trips)
@@ -276,5 +295,8 @@ def _joined(items: Sequence[_Item], problem: Problem) -> MappingTree:
         elif isinstance(node, Joint):
             for loop in node.loops:
                 current[loop.dim] = min(loop.tile, current[loop.dim])
+        if run:
+            nodes += _sorted_holds(run)
+            run = []
         nodes.append(node)
-    return canonical(MappingTree(tuple(nodes)), problem)
+    return MappingTree((*nodes, *_sorted_holds(run)) if run else tuple(nodes))

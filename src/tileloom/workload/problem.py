@@ -75,7 +75,10 @@ class Tensor:
 
     def footprint(self, tile: Mapping[str, int]) -> int:
         """Elements of the hyper-rectangle touched by a tile (gaps of a stride larger than the kernel included)."""
-        return prod(axis.span(tile) for axis in self.axes)
+        elements = 1
+        for axis in self.axes:
+            elements *= axis.span(tile)
+        return elements
 
     def relevance(self, dim: str) -> Literal["relevant", "partial", "irrelevant"]:
         """'relevant': alone on every axis that has it; 'partial': in a sum with another (halo); 'irrelevant': absent."""
