@@ -18,6 +18,7 @@ class FuseCall:
     """What the command line was asked.
 
     out   folder to write into, or None;  gap: stop at this proven share;  max_fused_loops: None = no limit
+    max_steps, time_limit_s   stop with the best schedule and bound known by then; None = no limit
     """
 
     network: str
@@ -28,6 +29,8 @@ class FuseCall:
     progress: Callable[[str, int, int], None] | None
     gap: float = 0.0
     max_fused_loops: int | None = 1
+    max_steps: int | None = None
+    time_limit_s: float | None = None
 
 
 class FuseAnswer(Protocol):
