@@ -109,7 +109,10 @@ class FusedAnswer:
         result = self.result
         lines = [f"note: {n}" for n in result.graph.notes]
         if result.cost is None:
-            return "\n".join([*lines, f"{result.graph.name}: nothing fits", *(f"  {r}" for r in result.reasons)])
+            said = (
+                "nothing fits" if result.status == "infeasible" else f"no schedule yet, bound {result.lower_bound:.6g}"
+            )
+            return "\n".join([*lines, f"{result.graph.name}: {said}", *(f"  {r}" for r in result.reasons)])
         lines.append(f"{result.graph.name}: {len(result.graph.layers)} problems in {len(result.stacks)} stacks")
         for number, stack in enumerate(result.stacks, 1):
             lines += self._stack(number, stack)
@@ -159,7 +162,14 @@ def fuse_optimal(call: FuseCall) -> FusedAnswer:
     network = load_network(call.network, bind=dict(call.bind), variables=dict(call.variables))
     chip = load_architecture(call.architecture)
     graph = graph_of_network(network, chip)
-    result = fused_optimal(graph, objective, gap=call.gap, max_fused_loops=call.max_fused_loops)
+    result = fused_optimal(
+        graph,
+        objective,
+        gap=call.gap,
+        max_fused_loops=call.max_fused_loops,
+        max_steps=call.max_steps,
+        time_limit_s=call.time_limit_s,
+    )
     answer = FusedAnswer(result, network.name, chip.name)
     if call.out is not None:
         write_fused_run(answer, call.out)
