@@ -63,7 +63,8 @@ class Time:
             shown.append(
                 el("text", _tail(name), x=x, y=y + 10, text_anchor="end", transform=f"rotate(-40 {x:.1f} {y + 10:.1f})")
             )
-        return shown, 84.0
+        longest = max(len(_tail(name)) for name in self.names)
+        return shown, 22.0 + 3.6 * longest
 
 
 def _tail(name: str) -> str:
