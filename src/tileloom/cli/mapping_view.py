@@ -86,14 +86,16 @@ def mapper_options(flags: Mapping[str, Any], others: Sequence[str] | None) -> di
     return given | {name.replace("-", "_"): value for name, value in plain_pairs("--option", others).items()}
 
 
-def read_rules(files: Sequence[Path], network: Network) -> Constraints:
+def read_rules(files: Sequence[Path], network: Network, chip: Architecture) -> Constraints:
     """All constraint files at once. InputError for contradictions and for dims that no layer has."""
     from tileloom.mapping.constraints_file import read_constraints
 
-    rules = read_constraints(files)
+    rules = read_constraints(files, chip, tell=note)
     known = {d for entry in network.problems for d in entry.problem.extents}
     named = {d for d, _ in rules.full_at} | {t.dim for t in rules.tiles} | rules.no_spatial
-    named |= {d for r in rules.orders for d in (*r.outer, *r.inner)} | {d for a in rules.axes for d in a.dims}
+    named |= {d for r in rules.orders for d in (*r.outer, *r.inner)} | {
+        d for a in rules.axes for d in (*a.dims, *a.not_dims)
+    }
     wrong = [f"constraints: no layer has a dim '{d}'{did_you_mean(d, known)}" for d in sorted(named - known)]
     if wrong:
         raise InputError(wrong)

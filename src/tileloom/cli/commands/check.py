@@ -65,7 +65,7 @@ def command(
         from tileloom.mapping.constraints_file import read_constraints
         from tileloom.search.space_report import size_report
 
-        rules = for_problem(read_constraints(constraints), work)
+        rules = for_problem(read_constraints(constraints, chip, tell=note), work)
         if tree is not None:
             diagnostics = (*diagnostics, *constraint_faults(work, chip, tree, rules))
         else:
