@@ -101,8 +101,20 @@ def _pick(network: Network, layer: str | None) -> Problem:
 
 
 def is_einsum(source: Source) -> bool:
-    """Whether it reads as an einsum, not as a name or path: 'ij,jk->ik' or 'C[m, n] += A[m, k] * B[k, n]'."""
-    return isinstance(source, str) and ("->" in source or ("=" in source and "[" in source))
+    """Whether it reads as an einsum, not as a name or path: 'ij,jk->ik', 'C[m, n] += A[m, k] * B[k, n]' or 'ik-ij-jk'.
+
+    >>> [is_einsum(text) for text in ("ij,jk->ik", "abc-adec-ebd", "mc-cnn", "some-file-name")]
+    [True, True, False, False]
+    """
+    if not isinstance(source, str):
+        return False
+    if "->" in source or ("=" in source and "[" in source):
+        return True
+    parts = source.split("-")
+    letters = set("".join(parts))
+    # TCCG's form looks like a name; in a contraction every index stands in two of the three tensors.
+    paired = all(sum(letter in part for part in parts) >= 2 for letter in letters)
+    return len(parts) == 3 and all(p.isascii() and p.isalpha() for p in parts) and paired and not Path(source).exists()
 
 
 def split_layer(source: str) -> tuple[str, str | None]:

@@ -54,6 +54,9 @@ def command(
         from tileloom.search.auto_rewrite import first_that_is_taken
 
         found_rewrite = first_that_is_taken(work, chip, spec, mapper, chosen)
+        if found_rewrite is None:
+            note(f"No rewrite of '{work.name}' is taken either")
+            said["rewritten"] = None
         if found_rewrite is not None and found_rewrite.algorithm != "native":
             note(f"Rewritten with {found_rewrite.label}: {found_rewrite.problem}")
             said["rewritten"] = {"algorithm": found_rewrite.label, "problem": str(found_rewrite.problem)}
