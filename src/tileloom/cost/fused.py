@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from tileloom.architecture.model import Architecture
 from tileloom.cost.base import Cost, Traffic
+from tileloom.cost.halo import load_cost, summed
 from tileloom.cost.models.loopnest import LoopnestModel
-from tileloom.mapping.fused import branches
+from tileloom.mapping.fused import Branch, branches, paths_of
 from tileloom.mapping.fused_occupancy import Moment, reservations_of, timeline
-from tileloom.mapping.tree import MappingTree
+from tileloom.mapping.halo import leaf_problem, loads_of
+from tileloom.mapping.tree import Compute, MappingTree
 from tileloom.workload.problem import Problem
 
 
@@ -60,25 +62,47 @@ def fused_cost(
     persistent: frozenset[str] = frozenset(),
     counts: Mapping[str, int] | None = None,
     reversed_copies: bool = False,
+    joined: Mapping[str, int] | None = None,
 ) -> FusedCost:
     """Evaluate a fused mapping. chips: the architecture as each problem meets it, by problem name.
 
     reversed_copies   copies charge reads to the target and writes to the source, as AccelForge 1.0 does
+    joined            values of tensors that several problems write parts of
     Raises as `branches`. Legality is not asked.
     """
     found = branches(mapping, problems)
     model = LoopnestModel()
-    rows = []
+    rows: dict[str, list[tuple[Cost, int]]] = {}
     for b in found:
-        chip = chips[b.problem.name]
+        chip = chips[b.layer.name]
         if b.problem.copy:
-            rows.append((b.problem.name, copy_cost(b.problem, chip, b.chain, reversed_actions=reversed_copies)))
+            cost = copy_cost(b.problem, chip, b.chain, reversed_actions=reversed_copies)
         else:
-            rows.append((b.problem.name, model.evaluate(b.problem, chip, b.chain)))
-    reserved = reservations_of(found, chips, persistent, counts)
+            cost = model.evaluate(b.problem, chip, b.chain)
+        rows.setdefault(b.layer.name, []).append((cost, b.times))
+    for name, loads in _loads(mapping, found, chips).items():
+        rows[name] += [(cost, 1) for cost in loads]
+    reserved = reservations_of(found, chips, persistent, counts, joined)
     return FusedCost(
-        tuple(rows), tuple((counts or {}).get(name, 1) for name, _ in rows), timeline(mapping, found, reserved)
+        tuple((name, own[0][0] if len(own) == 1 and own[0][1] == 1 else summed(own)) for name, own in rows.items()),
+        tuple((counts or {}).get(name, 1) for name in rows),
+        timeline(mapping, found, reserved),
     )
+
+
+def _loads(mapping: MappingTree, found: Sequence[Branch], chips: Mapping[str, Architecture]) -> dict[str, list[Cost]]:
+    """Per problem below tile loops what is loaded beside its tiles."""
+    tiled = {b.layer.name: b for b in found if b.loops}
+    by_name = {name: b.layer for name, b in tiled.items()}
+    loads: dict[str, list[Cost]] = {}
+    for path in paths_of(mapping):
+        leaf = path[-1][1]
+        assert isinstance(leaf, Compute)
+        name, _ = leaf_problem(leaf, by_name)
+        if name in tiled and name not in loads:
+            own = loads_of(path, by_name[name], tiled[name].loops)
+            loads[name] = [load_cost(x, by_name[name], chips[name]) for x in own]
+    return loads
 
 
 def copy_cost(problem: Problem, chip: Architecture, chain: MappingTree, *, reversed_actions: bool = False) -> Cost:

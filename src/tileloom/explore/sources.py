@@ -13,6 +13,7 @@ from typing import Any
 from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.zigzag_library import machine_files
 from tileloom.core.errors import InputError
+from tileloom.core.files import is_file
 from tileloom.explore.accelforge_files import YAML_ENDINGS, has_section, read_chip
 from tileloom.mapping.tree import MappingTree
 from tileloom.workload.library import library_names
@@ -45,7 +46,7 @@ def load_network(
         return read_object(source, inputs, bind=bind, **_given(bits=bits))
     if inputs is not None:
         raise InputError(f"{source}: inputs are for modules and functions; for symbolic dimensions give bind (--bind)")
-    if str(source).startswith("hf:") and not Path(source).exists():
+    if str(source).startswith("hf:") and not is_file(source):
         from tileloom.workload.frontends.huggingface import read_huggingface
 
         return read_huggingface(str(source), bind, settings=variables, **_given(bits=bits))
@@ -54,7 +55,7 @@ def load_network(
         return Network(
             problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),), source=str(source)
         )
-    if Path(source).is_file() and str(source) not in library_names():
+    if is_file(source) and str(source) not in library_names():
         from tileloom.explore.formats import Request, read_file
 
         return read_file(Request(Path(source), bind or {}, bits, variables or {}))
@@ -110,7 +111,7 @@ def split_layer(source: str) -> tuple[str, str | None]:
     >>> split_layer("net.onnx:block:0/conv"), split_layer("net.onnx")
     (('net.onnx', 'block:0/conv'), ('net.onnx', None))
     """
-    if Path(source).is_file():
+    if is_file(source):
         return source, None
     for end in (".onnx:", ".yaml:", ".yml:", ".mlir:", ".ta:", ".tccg:", ".cfg:", ".json:", ".m:", ".txt:"):
         if end in source:

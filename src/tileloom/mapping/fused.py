@@ -3,6 +3,7 @@
 A shared loop names the dim of every problem it iterates: by its plain name where all agree on name and tile, else as
 `first.m = second.k` with the tile of the first; all make the same number of trips. A Hold above a Seq keeps its
 tensor from the first branch that uses it to the last; above a loop it keeps it for all branches of the loop.
+Tile loops over overlapping windows, with one branch per extents of a tile, are read by halo.py.
 What is alive when is in fused_occupancy.py; costs are not known here.
 """
 
@@ -12,6 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tileloom.core.errors import InputError
+from tileloom.mapping.halo import (
+    Tiling,
+    is_tiling,
+    leaf_problem,
+    own_holds,
+    tile_counts,
+    tile_extents,
+    tile_problem,
+    tilings,
+)
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, Par, Pipe, Seq, TreeNode
 from tileloom.workload.problem import Problem
 
@@ -26,13 +37,24 @@ Address = tuple[int, ...]
 class Branch:
     """One problem's way through the tree.
 
+    problem    below tile loops that of one tile, named after its extents
     chain      its nodes as a mapping of its own: other problems' tensors left out, loops over its own dims
     places     per node of the chain its address in the tree
+    times      how often it runs: below tile loops, iterations in which the problem makes just these extents
+    whole      the problem as given;  loops: the tile loops above it (halo.py), outermost first
     """
 
     problem: Problem
     chain: MappingTree
     places: tuple[Address, ...]
+    times: int = 1
+    whole: Problem | None = None
+    loops: tuple[Tiling, ...] = ()
+
+    @property
+    def layer(self) -> Problem:
+        """The problem as given."""
+        return self.whole or self.problem
 
 
 def shared_dim(dims: Mapping[str, str]) -> str:
@@ -63,25 +85,44 @@ def branches(mapping: MappingTree, problems: Sequence[Problem]) -> tuple[Branch,
     does not say how a problem iterates it.
     """
     by_name = {p.name: p for p in problems}
+    tiles = tilings(mapping.nodes, problems)
     faults: list[str] = []
     found: list[Branch] = []
-    for path in _paths(mapping.nodes, ()):
+    for path in paths_of(mapping):
         leaf = path[-1][1]
         assert isinstance(leaf, Compute)
-        name = leaf.problem if leaf.problem is not None else (problems[0].name if len(problems) == 1 else "")
+        name, extents = leaf_problem(leaf, by_name)
+        if leaf.problem is None and len(problems) == 1:
+            name = problems[0].name
         if name not in by_name:
             faults.append(f"a compute node names problem '{name}'; the problems are {', '.join(by_name)}")
+            continue
+        loops = tuple(tiles[at] for at, node in path if at in tiles)
+        if loops:
+            branch = _tile_branch(by_name[name], path, by_name, loops, extents, faults)
         else:
             branch = _branch(by_name[name], path, by_name, faults)
-            if branch is not None:
-                found.append(branch)
-    names = [b.problem.name for b in found]
-    faults += [f"'{n}' is computed {names.count(n)} times" for n in dict.fromkeys(names) if names.count(n) > 1]
-    if not faults:
-        faults += [f"'{n}' is never computed" for n in by_name if n not in names]
+        if branch is not None:
+            found.append(branch)
+    faults += _uncomputed(found, by_name) if not faults else []
     if faults:
         raise InputError(faults)
     return tuple(found)
+
+
+def _uncomputed(found: Sequence[Branch], by_name: Mapping[str, Problem]) -> list[str]:
+    names = [b.problem.name for b in found]
+    faults = [f"'{n}' is computed {names.count(n)} times" for n in dict.fromkeys(names) if names.count(n) > 1]
+    faults += [f"'{n}' is never computed" for n in by_name if n not in {b.layer.name for b in found}]
+    for problem, loops in {b.layer.name: (b.layer, b.loops) for b in found if b.loops}.values():
+        wanted = [tile_problem(problem, tile_extents(problem, loops, k)).name for k in tile_counts(problem, loops)]
+        faults += [f"tiles '{n}' are never computed" for n in wanted if n not in names]
+    return faults
+
+
+def paths_of(mapping: MappingTree) -> Iterator[list[tuple[Address, TreeNode]]]:
+    """The way to every Compute: addresses and nodes, branch nodes left out."""
+    return _paths(mapping.nodes, ())
 
 
 def _paths(nodes: Sequence[TreeNode], prefix: Address) -> Iterator[list[tuple[Address, TreeNode]]]:
@@ -126,6 +167,44 @@ def _branch(
             chain.append(kept)
             places.append(at)
     return Branch(problem, MappingTree(tuple(chain)), tuple(places))
+
+
+def _tile_branch(
+    problem: Problem,
+    path: list[tuple[Address, TreeNode]],
+    problems: Mapping[str, Problem],
+    loops: tuple[Tiling, ...],
+    extents: Mapping[str, int],
+    faults: list[str],
+) -> Branch | None:
+    """The branch of one kind of tile: what is below the tile loops, and the Holds above that it works from."""
+    name = problem.name
+    lacking = [loop.place for loop in loops if name not in loop.dims]
+    if lacking:
+        faults.append(f"a tile loop stands above '{name}' and does not say which of its dims follows")
+        return None
+    counts = {tuple(tile_extents(problem, loops, k).items()): n for k, n in tile_counts(problem, loops).items()}
+    times = counts.get(tuple(extents.items()), 0)
+    if not times:
+        known = "; ".join(",".join(f"{d}={n}" for d, n in k) for k in counts)
+        given = ",".join(f"{d}={n}" for d, n in extents.items()) or "nothing"
+        faults.append(f"'{name}' makes no tiles of {given} below its tile loops; it makes those of {known}")
+        return None
+    above = own_holds(path, loops)
+    last = loops[-1].place
+    ways = [at for at, _ in path]
+    kept = []
+    for k, (at, node) in enumerate(path):
+        if k > ways.index(last):
+            kept.append((at, node))
+        elif at in above:
+            kept.append((at, above[at]))
+        elif isinstance(node, Loop | Joint) and not is_tiling(node):
+            faults.append(f"a loop over '{node.dim if isinstance(node, Loop) else '...'}' stands above a tile loop")
+            return None
+    tile = tile_problem(problem, extents)
+    branch = _branch(replace(tile, name=name), kept, {**problems, name: replace(tile, name=name)}, faults)
+    return None if branch is None else replace(branch, problem=tile, times=times, whole=problem, loops=loops)
 
 
 def _own_loop(name: str, loop: Loop, current: dict[str, dict[str, int]], faults: list[str]) -> Loop | None:

@@ -41,13 +41,16 @@ def command(
 
     from tileloom import api
     from tileloom.cli.show import emit_json, note
+    from tileloom.core.errors import InputError
 
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
     tree = o.read_mapping(mapping, work, chip) if mapping is not None else None
     chosen = cast("Objective | None", objective)
     spec = o.model_spec(model, model_option)
     said: dict[str, object] = {}
-    if auto_rewrite and tree is None:
+    if auto_rewrite and tree is not None:
+        raise InputError("--auto-rewrite changes the problem, which MAPPING would no longer fit: leave one of them out")
+    if auto_rewrite:
         from tileloom.search.auto_rewrite import first_that_is_taken
 
         found_rewrite = first_that_is_taken(work, chip, spec, mapper, chosen)
