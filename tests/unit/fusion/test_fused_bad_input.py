@@ -167,3 +167,30 @@ def test_the_command_says_it_too(tmp_path: Path) -> None:
     assert isinstance(done.exception, InputError) and "reads 'ghost', which nothing writes" in str(done.exception)
     done = CliRunner().invoke(app, ["fuse", "resnet18", "--arch", "eyeriss", "--set", "a=1"])
     assert isinstance(done.exception, InputError) and "--set is for --optimal" in str(done.exception)
+
+
+def test_the_command_fuses_a_file_and_writes_its_page(tmp_path: Path) -> None:
+    b = fused_models.Builder()
+    left = b.add("MatMul", "x", b.weight("a", 8, 4), out="left")
+    right = b.add("MatMul", "x", b.weight("b", 8, 4), out="right")
+    b.add("MatMul", b.add("Concat", left, right, out="both", axis=1), b.weight("c", 8, 8), out="y")
+    path = b.file(tmp_path, {"x": [8, 8]}, ["y"])
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["fuse", str(path), "--arch", "simple-2level", "--optimal", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "note: what Concat_2 joins is held as one tensor from its first part on" in done.output
+    assert "both in " in done.output and "until MatMul_3" in done.output
+    page = (out / "report.html").read_text()
+    assert "How the network was read" in page and "What fusing saves" in page and "both" in page
+
+
+def test_a_join_with_an_input_is_made_outside_and_said_so() -> None:
+    join = VectorOp(
+        name="cat", operator="Concat", elements=32, inputs=("a", "x"), outputs=("c",), move=Move(kind="join", axis=1)
+    )
+    shapes = {"x": (4, 4), "a": (4, 4), "c": (4, 8), "y": (4, 4)}
+    wide = matmul("two", batch=(), M=4, N=4, K=8)
+    layers = (layer("one", "x", "a"), Layer(name="two", problem=wide, operator="Gemm", inputs=("c",), outputs=("y",)))
+    made = graph_of_network(Network("n", layers, (join,), shapes=shapes), chip())
+    assert made.notes[0].startswith("cat: joined in the outermost memory, as a part comes from outside")
+    assert not fused_optimal(made, "energy").kept

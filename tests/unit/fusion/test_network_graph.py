@@ -15,8 +15,10 @@ import onnx_models
 from tileloom.architecture.model import Architecture, Compute, Memory, Port
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.graph_from import graph_of_problems
+from tileloom.fusion.optimal.halo_plan import HaloOptions
 from tileloom.fusion.optimal.mapper import FusedResult, fused_optimal
 from tileloom.fusion.optimal.network_graph import graph_of_network
+from tileloom.fusion.optimal.reference import all_rows, best_of
 from tileloom.workload.frontends.accelforge import read_workload
 from tileloom.workload.load import load_network
 from tileloom.workload.network import Network
@@ -204,3 +206,35 @@ def test_a_block_as_einsums_has_the_same_optimum(einsums: FusedGraph, tmp_path: 
         assert one.status == other.status == "optimal" and one.value == pytest.approx(other.value, rel=1e-9)
         assert one.unfused == pytest.approx(other.unfused, rel=1e-9)
         assert one.value < one.unfused or objective == "latency"
+
+
+def test_overlapping_tiles_stop_at_a_normalisation(tmp_path: Path) -> None:
+    def network(normed: bool) -> FusedResult:
+        b = fused_models.Builder()
+        first = fused_models.conv(b, "x", "a", 1, 2, 3)
+        if normed:
+            first = b.add("InstanceNormalization", first, b.weight("g", 2), b.weight("h", 2), out="n")
+        fused_models.conv(b, first, "y", 2, 1, 3)
+        _, made = graph(b.file(tmp_path, {"x": [1, 1, 8, 8]}, ["y"]), 900)
+        return fused_optimal(made, "energy", max_fused_loops=1, halo=HaloOptions())
+
+    # Two channels of 8 x 8 values do not fit; a window of rows does, but only where no value needs all of them.
+    assert {tile.tensor for tile in network(normed=False).tiles} == {"a"}
+    assert network(normed=True).tiles == ()
+
+
+@pytest.mark.parametrize("bits", [56, 88])
+def test_a_join_costs_what_the_best_of_all_schedules_costs(tmp_path: Path, bits: int) -> None:
+    b = fused_models.Builder()
+    b.add("MatMul", "x", b.weight("wa", 2, 1), out="a")
+    b.add("MatMul", "x", b.weight("wb", 2, 2), out="b")
+    b.add("MatMul", b.add("Concat", "a", "b", out="c", axis=1), b.weight("wc", 3, 1), out="y")
+    _, made = graph(b.file(tmp_path, {"x": [2, 2]}, ["y"]), bits)
+    assert made.layouts["c"].extents == (2, 3) and made.uses["c"] == (0, 1, 2)
+    rows = all_rows(made, 1)
+    for objective in ("energy", "latency"):
+        result = fused_optimal(made, objective, max_fused_loops=1)
+        assert result.value == pytest.approx(best_of(made, rows, objective), rel=1e-12)
+        # All of the join is reserved, or the tile of it that a shared loop makes.
+        for moment in result.cost.moments if result.cost else ():
+            assert {r.bits for r in moment.alive if r.tensor == "c" and not r.owner} <= {24, 48}

@@ -24,12 +24,14 @@ class FusedLayer:
                  the keys are all the sets that the hardware's rules allow
     persistent   tensors that stay in their memory while the whole graph runs
     count        how often the problem runs (cost times count; a persistent tensor takes its space count times)
+    whole        dims that no loop above a shared tensor may cut, as every value along them is needed at once
     """
 
     problem: Problem
     chips: Mapping[frozenset[str], Architecture]
     persistent: frozenset[str] = frozenset()
     count: int = 1
+    whole: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -136,6 +138,11 @@ class FusedGraph:
             if len(spans) == 1 and None not in spans:
                 found.add(a)
         return frozenset(found)
+
+    def cuttable(self, tensor: str, axis: int) -> bool:
+        """Whether an axis means the same positions for all users of a tensor, in parts as well."""
+        layout = self.layouts.get(tensor)
+        return layout is None or (axis < layout.aligned and axis not in layout.whole and not layout.extents)
 
     def owner(self, tensor: str) -> int:
         """The layer whose view of a tensor decides its size: its producer, or its first user."""

@@ -134,12 +134,12 @@ class Plan:
         depth = 1 + max(self.states[u][s][1] if s in self.states[u] else 1 for u, s in states.items())
         if depth > self.options.depth:
             return
-        problem = self.graph.layers[i].problem
+        problem, whole = self.graph.layers[i].problem, self.graph.layers[i].whole
         loops = _loops(next(iter(states.values())))
         moved: list[tuple[int, int, Intervals]] = []
         for j in range(len(loops)):
             found = self._asked(problem, out, states, j)
-            if found is None:
+            if found is None or problem.dims[found[1]].name in whole:
                 return
             moved.append(found)
         for memory in self.places[out]:
@@ -172,6 +172,8 @@ class Plan:
             name = reader.dims[state[j][1]].name
             axis = axis_of(reader.tensor(out), name)
             if axis is None or len(problem.output.axes) != len(reader.tensor(out).axes):
+                return None
+            if not self.graph.cuttable(out, axis):
                 return None
             axes.add(axis)
             made = problem.output.axes[axis].terms
@@ -227,7 +229,7 @@ class Plan:
                     parts = cut(extent, tile)
                     at = [d.name for d in problem.dims].index(dim)
                     state.append((TileLoop(len(parts), tile, extent), at, self._region(parts)))
-            if not state:
+            if not state or any(problem.dims[at].name in self.graph.layers[i].whole for _, at, _ in state):
                 continue
             yield tuple(state), keys
             if len(state) == 2 and self.options.mode == "any":

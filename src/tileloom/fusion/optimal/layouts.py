@@ -49,7 +49,13 @@ def assemble(
     build = _Assembly(drafts, stores)
     problems, layouts = build.run()
     return graph_of_problems(
-        name, problems, architecture, pinned=build.pinned, layouts=layouts, notes=[*notes, *build.notes]
+        name,
+        problems,
+        architecture,
+        pinned=build.pinned,
+        layouts=layouts,
+        whole=build.whole,
+        notes=[*notes, *build.notes],
     )
 
 
@@ -58,6 +64,7 @@ class _Assembly:
         self.drafts, self.stores = drafts, stores
         self.notes: list[str] = []
         self.pinned: set[str] = set()
+        self.whole: dict[str, frozenset[str]] = {}
         self.same: dict[int, int] = {}
         self.size: dict[int, int] = {}
         for part, joint in stores.same:
@@ -195,6 +202,7 @@ class _Assembly:
                     if id(leaf) not in dropped and entry.short.get(id(leaf)) != 1:
                         spelled.append((Axis(((name, 1),)), labels.get(id(leaf))))
             entry.axes[t.name] = spelled
+            self.whole[entry.name] = frozenset(n for d in draft.whole for n, _ in _names(draft, d))
             for d in draft.whole:
                 entry.whole |= {labels[id(leaf)] for leaf in draft.dims[d].leaves() if id(leaf) in labels}
 

@@ -57,7 +57,7 @@ class _Reader:
     drafts: list[Draft] = field(default_factory=list)
     views: dict[str, View] = field(default_factory=dict)
     ended: dict[str, list[str]] = field(default_factory=dict)
-    joined: list[str] = field(default_factory=list)
+    joined: list[tuple[str, str]] = field(default_factory=list)
 
     def read(self) -> None:
         # A transposition that a front end folded into the product before it is still listed.
@@ -86,8 +86,16 @@ class _Reader:
             f"{operator} ({_listed(names)}) is not part of a fused schedule: its tensors go through the outermost memory"
             for operator, names in self.ended.items()
         ]
-        if self.joined:
-            notes.append(f"what {_listed(self.joined)} join is held as one tensor from its first part on")
+        kept = [n for n, t in self.joined if not self._root(t).pinned]
+        outer = [n for n, t in self.joined if self._root(t).pinned]
+        if kept:
+            verb = "joins" if len(kept) == 1 else "join"
+            notes.append(f"what {_listed(kept)} {verb} is held as one tensor from its first part on")
+        if outer:
+            notes.append(
+                f"{_listed(outer)}: joined in the outermost memory, as a part comes from outside, leaves the network or "
+                "is read by what is not part of a fused schedule"
+            )
         if self.network.skipped:
             names = [s.node for s in self.network.skipped]
             notes.append(f"not understood, and left out: {_listed(names)}")
@@ -229,7 +237,7 @@ class _Reader:
         if joint is None:
             return False
         self.views[node.outputs[0]] = joint
-        self.joined.append(node.name)
+        self.joined.append((node.name, node.outputs[0]))
         return True
 
     def _passed(self, node: VectorOp, kind: str) -> bool:

@@ -258,8 +258,12 @@ def _fits(graph: FusedGraph, chosen: tuple[Row, ...]) -> bool:
 
 def _tile_bits(graph: FusedGraph, tensor: str, memory: str, loops: tuple[tuple[int, int], ...]) -> int:
     layer = graph.layers[graph.owner(tensor)]
-    held, tile = layer.problem.tensor(tensor), dict(layer.problem.extents)
+    held, kept = layer.problem.tensor(tensor), layer.chip.memory(memory)
+    trips: dict[int, int] = {}
     for axis, n in loops:
-        tile[held.axes[axis].terms[0][0]] //= n
-    kept = layer.chip.memory(memory)
-    return held.footprint(tile) * kept.bits_of(held) * kept.buffers
+        trips[axis] = trips.get(axis, 1) * n
+    values = prod(
+        1 + sum(c * (extent // trips.get(a, 1) - 1) for c, extent in terms)
+        for a, terms in enumerate(graph.spans(tensor))
+    )
+    return values * kept.bits_of(held) * kept.buffers
