@@ -20,7 +20,7 @@ from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.mapping.legality import check_mapping
 from tileloom.mapping.notation.dmazerunner import Converted, ExecutionMethod, to_tree
 from tileloom.search.dmazerunner.auto import START, auto_optimize
-from tileloom.search.dmazerunner.full import Exploration, optimum, uneven_optimum
+from tileloom.search.dmazerunner.full import Exploration, Optimum, optimum, uneven_optimum
 from tileloom.search.dmazerunner.reasons import why_none
 from tileloom.search.objective import Objective, SearchResult, Status
 from tileloom.workload.problem import Problem
@@ -111,7 +111,7 @@ class DmazerunnerMapper:
     no_feature_dram: bool = False
     no_spatial_reduction: bool = False
     imperfect: bool = False
-    max_steps: int = 20_000_000
+    max_steps: int = 100_000_000
     model: CostModel | None = None
 
     name: ClassVar[str] = "dmazerunner"
@@ -147,10 +147,12 @@ class DmazerunnerMapper:
         quick = auto_optimize(nest, chip, start, faithful=model.faithful).exploration.best
         known = quick[objective] if quick and not valid(nest, chip, quick[objective].method, pruning) else None
         value = known.value if known else inf
-        proven = optimum(nest, chip, objective, pruning, faithful=model.faithful, known=value)
-        best = proven.best or known
+        even = Optimum(best=None, evaluated=0, left_out=0)
+        if known is None or not self.imperfect:
+            even = optimum(nest, chip, objective, pruning, faithful=model.faithful, known=value)
+        proven, best = even, even.best or known
         if self.imperfect:
-            even, value = proven, best.value if best else inf
+            value = best.value if best else inf
             proven = uneven_optimum(nest, chip, objective, pruning, known=value, most_steps=self.max_steps)
             best = proven.best or best
             proven = replace(proven, evaluated=proven.evaluated + even.evaluated)
