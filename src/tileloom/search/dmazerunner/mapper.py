@@ -21,7 +21,7 @@ from tileloom.mapping.legality import check_mapping
 from tileloom.mapping.notation.dmazerunner import Converted, ExecutionMethod, to_tree
 from tileloom.search.dmazerunner.auto import START, auto_optimize
 from tileloom.search.dmazerunner.full import Exploration, Optimum, optimum, uneven_optimum
-from tileloom.search.dmazerunner.reasons import why_none
+from tileloom.search.dmazerunner.reasons import too_small, why_none
 from tileloom.search.objective import Objective, SearchResult, Status
 from tileloom.workload.problem import Problem
 
@@ -81,6 +81,9 @@ class AutoOptimizer:
         started = perf_counter()
         model = _model(self.model, self.name)
         nest, chip = Nest.of(problem), chip_of(problem, architecture, model.options)
+        # Its filters are dropped in the end, so only what no filter can mend is final.
+        if reasons := too_small(nest, chip):
+            return _infeasible(self.name, problem, objective, started, reasons)
         found = auto_optimize(
             nest,
             chip,
@@ -136,6 +139,8 @@ class DmazerunnerMapper:
         model = _model(self.model, self.name)
         nest, chip = Nest.of(problem), chip_of(problem, architecture, model.options)
         pruning = self._pruning()
+        if reasons := too_small(nest, chip, pruning):
+            return _infeasible(self.name, problem, objective, started, reasons)
         if self.imperfect and model.faithful:
             raise UnsupportedError(
                 "dMazeRunner itself has tiles that divide only: leave --imperfect out, or take mode=corrected"
@@ -174,6 +179,20 @@ def _model(model: CostModel | None, mapper: str) -> DmazerunnerModel:
     return model
 
 
+def _infeasible(
+    name: str, problem: Problem, objective: Objective, started: float, reasons: tuple[str, ...]
+) -> SearchResult:
+    return SearchResult(
+        problem=problem,
+        objective=objective,
+        status="infeasible",
+        evaluated=0,
+        seconds=perf_counter() - started,
+        mapper=name,
+        reasons=reasons,
+    )
+
+
 def _result(
     name: str,
     problem: Problem,
@@ -188,15 +207,9 @@ def _result(
     proven: bool = False,
 ) -> SearchResult:
     if found.best is None:
-        return SearchResult(
-            problem=problem,
-            objective=objective,
-            status="infeasible",
-            evaluated=found.methods,
-            seconds=perf_counter() - started,
-            mapper=name,
-            reasons=why_none(Nest.of(problem), chip, found.pruning),
-            explain=explain,
+        reasons = why_none(Nest.of(problem), chip, found.pruning)
+        return replace(
+            _infeasible(name, problem, objective, started, reasons), evaluated=found.methods, explain=explain
         )
     method = found.best[objective].method
     converted, broken = _legal_tree(method, problem, architecture)
