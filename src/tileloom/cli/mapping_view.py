@@ -208,11 +208,14 @@ def _print_explanations(result: NetworkResult) -> None:
 
 
 def say_what_is_missing(result: NetworkResult) -> int:
-    """Name on standard error what was skipped or fits nowhere; 1 when there is any, else 0."""
+    """Name on standard error what was skipped or fits nowhere, each reason once; 1 when there is any, else 0."""
     for s in result.network.skipped:
         note(f"skipped {s.node} ({s.operator}): {s.reason}")
     unmapped = [r for r in result.layers if r.result.cost is None]
+    layers: dict[tuple[str, str], list[str]] = {}
     for r in unmapped:
         reasons = "; ".join(r.result.reasons) or "no mapping was found"
-        note(f"{r.result.status} {r.distinct.problem.name}: {reasons}")
+        layers.setdefault((r.result.status, reasons), []).append(r.distinct.problem.name)
+    for (status, reasons), names in layers.items():
+        note(f"{status} {', '.join(names)}: {reasons}")
     return 1 if unmapped or result.network.skipped else 0
