@@ -6,7 +6,9 @@ Which reader takes what is decided here; the readers are in the layers that own 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +182,61 @@ def load_mapping(
             raise InputError(f"{source}: an execution method is read with its problem and architecture")
         return to_tree(read_method(source, problem), problem, architecture).mapping
     return mapping_from_yaml(Path(source), problem)
+
+
+def load_problems(
+    source: Source,
+    architecture: Architecture,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    bind: Mapping[str, int] | None = None,
+    bits: int | None = None,
+    variables: Mapping[str, object] | None = None,
+) -> tuple[Problem, ...]:
+    """The problems of a fused mapping: a network, or einsums with ';' between them, each named by its output.
+
+    A tensor of one name is the same tensor. A network whose layers name their edges is read as for
+    `fuse --optimal`; other files give problems whose tensors already have the names that count.
+
+    >>> architecture = load_architecture("eyeriss")
+    >>> both = "A[m, k] += X[m, j] * V[j, k]; B[m, n] += A[m, k] * W[k, n]"
+    >>> for p in load_problems(both, architecture, sizes={"m": 4, "j": 2, "k": 2, "n": 2}):
+    ...     print(p)
+    A: A[m, k] += X[m, j] * V[j, k]  (m=4 j=2 k=2)
+    B: B[m, n] += A[m, k] * W[k, n]  (m=4 k=2 n=2)
+    """
+    if is_einsum(source):
+        return _einsums(str(source), sizes or {}, bits)
+    if sizes:
+        raise InputError(f"{source}: sizes are for einsums; for symbolic dimensions of a file give bind (--bind)")
+    network = load_network(source, bind=bind, bits=bits, variables=variables)
+    if not any(layer.outputs for layer in network.layers):
+        return tuple(layer.problem.with_name(layer.name) for layer in network.layers)
+    from tileloom.fusion.optimal.network_graph import graph_of_network
+
+    return tuple(layer.problem for layer in graph_of_network(network, architecture).layers)
+
+
+def _einsums(text: str, sizes: Mapping[str, int], bits: int | None) -> tuple[Problem, ...]:
+    from tileloom.workload.frontends.einsum import parse_einsum
+
+    found: list[Problem] = []
+    used: set[str] = set()
+    for part in (p.strip() for p in text.split(";") if p.strip()):
+        words = re.findall(r"[A-Za-z_]\w*", part)
+        own = {name: n for name, n in sizes.items() if name in words}
+        used |= set(own)
+        problem = parse_einsum(part, own, **_given(bits=bits))
+        found.append(problem.with_name(problem.output.name))
+    unknown = [name for name in sizes if name not in used]
+    if unknown:
+        raise InputError(f"einsums '{text}': sizes of {', '.join(unknown)}, which no einsum has")
+    written = {p.output.name for p in found}
+    # What another einsum writes is an activation, whatever its place.
+    return tuple(
+        replace(
+            p,
+            tensors=tuple(replace(t, role="input") if t.name in written and not t.is_output else t for t in p.tensors),
+        )
+        for p in found
+    )

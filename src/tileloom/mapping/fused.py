@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tileloom.core.errors import InputError
+from tileloom.core.errors import InputError, did_you_mean
+from tileloom.mapping.diagnostic import Diagnostic, error, label
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, Par, Pipe, Seq, TreeNode
 from tileloom.workload.problem import Problem
 
@@ -62,47 +63,109 @@ def branches(mapping: MappingTree, problems: Sequence[Problem]) -> tuple[Branch,
     Raises InputError for a Compute of an unknown problem, a problem computed twice or never, and a shared loop that
     does not say how a problem iterates it.
     """
+    found, faults = read_branches(mapping, problems)
+    if faults:
+        raise InputError([f"{f.where}: {f.why}" for f in faults])
+    return found
+
+
+def read_branches(
+    mapping: MappingTree, problems: Sequence[Problem]
+) -> tuple[tuple[Branch, ...], tuple[Diagnostic, ...]]:
+    """As `branches`, with everything that is wrong with the tree's shape as diagnostics; loops at fault are left out.
+
+    E-TREE the form of the tree;  E-PROBLEM who is computed;  E-SHARED loops above several problems
+    """
     by_name = {p.name: p for p in problems}
-    faults: list[str] = []
+    faults: list[Diagnostic] = []
     found: list[Branch] = []
-    for path in _paths(mapping.nodes, ()):
-        leaf = path[-1][1]
+    met: list[str] = []
+    for path in _paths(mapping.nodes, (), faults):
+        at, leaf = path[-1]
         assert isinstance(leaf, Compute)
         name = leaf.problem if leaf.problem is not None else (problems[0].name if len(problems) == 1 else "")
         if name not in by_name:
-            faults.append(f"a compute node names problem '{name}'; the problems are {', '.join(by_name)}")
-        else:
-            branch = _branch(by_name[name], path, by_name, faults)
-            if branch is not None:
-                found.append(branch)
-    names = [b.problem.name for b in found]
-    faults += [f"'{n}' is computed {names.count(n)} times" for n in dict.fromkeys(names) if names.count(n) > 1]
-    if not faults:
-        faults += [f"'{n}' is never computed" for n in by_name if n not in names]
-    if faults:
-        raise InputError(faults)
-    return tuple(found)
+            which = f"problem '{name}', which there is not" if name else "no problem"
+            near = did_you_mean(name, list(by_name)) if name else ""
+            faults.append(
+                error(
+                    "E-PROBLEM",
+                    place_label(at, leaf),
+                    f"a compute node names {which}{near}; the problems are {', '.join(by_name)}",
+                    "Name one of them",
+                )
+            )
+            continue
+        met.append(name)
+        if met.count(name) == 1:
+            found.append(_branch(by_name[name], path, by_name, faults))
+    faults += _counted(by_name, met)
+    return tuple(found), tuple(dict.fromkeys(faults))
 
 
-def _paths(nodes: Sequence[TreeNode], prefix: Address) -> Iterator[list[tuple[Address, TreeNode]]]:
-    way: list[tuple[Address, TreeNode]] = []
+def _counted(problems: Mapping[str, Problem], met: Sequence[str]) -> Iterator[Diagnostic]:
+    for name in problems:
+        if met.count(name) > 1:
+            why = f"'{name}' is computed {met.count(name)} times"
+            yield error("E-PROBLEM", name, why, "Leave one of its compute nodes; repeats are loops or counts")
+        elif name not in met:
+            yield error("E-PROBLEM", name, f"'{name}' is never computed", f"Add a branch that computes '{name}'")
+
+
+def place_label(address: Address, node: TreeNode) -> str:
+    """How a node of a tree is named: 'node 2.1.0 (for m step 2)' is the first node of the second branch of node 2."""
+    return label(".".join(map(str, address)), node)
+
+
+Path = list[tuple[Address, TreeNode]]
+
+
+def _paths(nodes: Sequence[TreeNode], prefix: Address, faults: list[Diagnostic]) -> Iterator[Path]:
+    """Ways from these nodes to every compute node below; what follows a node that ends a way is a fault."""
+    way: Path = []
     for i, node in enumerate(nodes):
         at = (*prefix, i)
         if isinstance(node, Seq | Pipe | Par):
+            _ends(nodes, prefix, i, faults)
+            if not node.children:
+                faults.append(error("E-TREE", place_label(at, node), "it has no branch", "Give it branches"))
             for b, child in enumerate(node.children):
-                for rest in _paths(child, (*at, b)):
+                nested = [n for n in child if isinstance(n, Seq | Pipe | Par)]
+                if nested and not isinstance(node, Seq):
+                    faults.append(
+                        error(
+                            "E-TREE",
+                            place_label((*at, b, child.index(nested[0])), nested[0]),
+                            f"a {type(nested[0]).__name__.lower()} inside a branch of "
+                            f"a {type(node).__name__.lower()}: what runs at the same time is one problem each",
+                            "Use a seq around it, or give each problem its own branch",
+                        )
+                    )
+                for rest in _paths(child, (*at, b), faults):
                     yield [*way, *rest]
             return
         way.append((at, node))
         if isinstance(node, Compute):
+            _ends(nodes, prefix, i, faults)
             yield way
             return
-    raise InputError(f"a branch of the mapping at {prefix or 'the top'} ends without a compute node")
+    where = f"branch {'.'.join(map(str, prefix))}" if prefix else "mapping"
+    faults.append(error("E-TREE", where, "it ends without a compute node", "End every branch with one compute node"))
 
 
-def _branch(
-    problem: Problem, path: list[tuple[Address, TreeNode]], problems: Mapping[str, Problem], faults: list[str]
-) -> Branch | None:
+def _ends(nodes: Sequence[TreeNode], prefix: Address, i: int, faults: list[Diagnostic]) -> None:
+    if i + 1 < len(nodes):
+        faults.append(
+            error(
+                "E-TREE",
+                place_label((*prefix, i + 1), nodes[i + 1]),
+                f"it stands behind {place_label((*prefix, i), nodes[i])}, where the way ends",
+                "Put it above, or into a branch",
+            )
+        )
+
+
+def _branch(problem: Problem, path: Path, problems: Mapping[str, Problem], faults: list[Diagnostic]) -> Branch:
     own = {t.name for t in problem.tensors}
     current = {name: dict(p.extents) for name, p in problems.items()}
     chain: list[TreeNode] = []
@@ -114,9 +177,7 @@ def _branch(
             tensors = tuple(mine.get(t, t) for t in node.tensors if t in own or t in mine)
             kept = replace(node, tensors=tensors) if tensors else None
         elif isinstance(node, Loop):
-            kept = _own_loop(problem.name, node, current, faults)
-            if kept is None:
-                return None
+            kept = _own_loop(problem.name, node, at, current, faults)
         elif isinstance(node, Joint):
             for loop in node.loops:
                 current[problem.name][loop.dim] = loop.tile
@@ -128,33 +189,52 @@ def _branch(
     return Branch(problem, MappingTree(tuple(chain)), tuple(places))
 
 
-def _own_loop(name: str, loop: Loop, current: dict[str, dict[str, int]], faults: list[str]) -> Loop | None:
+def _own_loop(
+    name: str, loop: Loop, at: Address, current: dict[str, dict[str, int]], faults: list[Diagnostic]
+) -> Loop | None:
     """The loop as one problem meets it; moves the current extents of all problems it names."""
-    dims = dims_of(loop)
+    dims, where = dims_of(loop), place_label(at, loop)
+
+    def fault(why: str, fix: str) -> None:
+        faults.append(error("E-SHARED", where, why, fix))
+
     if not dims:
         if loop.dim not in current[name]:
-            faults.append(f"'{name}' has no dim '{loop.dim}', which a loop above it iterates")
+            near = did_you_mean(loop.dim, list(current[name]))
+            fault(
+                f"'{name}' has no dim '{loop.dim}'{near}, which a loop above it iterates",
+                f"Name the dim of each problem, as '{name}.{next(iter(current[name]))} = other.{loop.dim}', "
+                "or move the loop into the branches that have it",
+            )
             return None
         for extents in current.values():
             if loop.dim in extents:
                 extents[loop.dim] = min(loop.tile, extents[loop.dim])
         return loop
     if name not in dims:
-        faults.append(
-            f"the shared loop '{loop.dim}' stands above '{name}' and does not say which of its dims it iterates"
+        fault(
+            f"the shared loop '{loop.dim}' stands above '{name}' and does not say which of its dims it iterates",
+            f"Add '{JOIN}{name}.DIM' to it",
         )
         return None
     unknown = [f"{p}.{d}" for p, d in dims.items() if d not in current.get(p, {})]
     if unknown:
-        faults.append(f"the shared loop '{loop.dim}' names {', '.join(unknown)}, which no problem has")
+        fault(f"the shared loop '{loop.dim}' names {', '.join(unknown)}, which no problem has", "Correct the name")
+        return None
+    if loop.tile < 1 or loop.first is not None or loop.last is not None:
+        fault(
+            "a loop over dims of several names takes a tile of at least 1 and no 'first' or 'last'", "Give a tile only"
+        )
         return None
     first, dim = next(iter(dims.items()))
     trips = loop.trips(current[first][dim])
     for problem, d in dims.items():
         extent = current[problem][d]
         if extent % trips:
-            faults.append(
-                f"the shared loop '{loop.dim}' makes {trips} trips, which do not divide the {extent} of '{d}'"
+            fault(
+                f"the shared loop '{loop.dim}' makes {trips} trips, which do not divide the {extent} of "
+                f"'{problem}.{d}'",
+                f"Choose a tile of '{first}.{dim}' whose trips divide all extents",
             )
             return None
         current[problem][d] = extent // trips
