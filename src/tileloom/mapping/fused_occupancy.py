@@ -174,12 +174,23 @@ def timeline(mapping: MappingTree, found: Sequence[Branch], reserved: Sequence[R
     moments = []
     for branch in found:
         alive = [r for r in reserved if together.alive(r, branch.problem.name)]
-        if branch.problem.copy and len(branch.problem.inputs) == 1:
-            (source,) = branch.problem.inputs
-            there = {r.memory for r in alive if r.tensor == source.name}
-            alive = [r for r in alive if not (r.tensor == branch.problem.output.name and r.memory in there)]
+        if branch.problem.copy and _stays(branch):
+            alive = [
+                r for r in alive if r.tensor != branch.problem.output.name or r.memory != _backed_in(branch, r.tensor)
+            ]
         moments.append(Moment(branch.problem.name, tuple(alive)))
     return tuple(moments)
+
+
+def _stays(copy: Branch) -> bool:
+    """Whether source and target of a copy are backed in one memory."""
+    return len({_backed_in(copy, t.name) for t in copy.problem.tensors}) == 1
+
+
+def _backed_in(branch: Branch, tensor: str) -> str | None:
+    index = backing_index(branch.chain, tensor)
+    node = branch.chain.nodes[index] if index is not None else None
+    return node.memory if isinstance(node, Hold) else None
 
 
 class _Together:

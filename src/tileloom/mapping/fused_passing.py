@@ -6,14 +6,14 @@ The other rules of fused mappings are in fused_legality.py.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tileloom.architecture.model import Architecture, Memory
 from tileloom.mapping.diagnostic import Diagnostic, error
 from tileloom.mapping.fused import Address, Branch, place_label
 from tileloom.mapping.residency import backing_index
 from tileloom.mapping.tree import Hold, Loop, MappingTree, Par, Pipe, Seq, TreeNode, walk
-from tileloom.workload.problem import Tensor
+from tileloom.workload.problem import Problem, Tensor
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def passing_faults(
         for tensor in branch.problem.tensors:
             index = backing_index(branch.chain, tensor.name)
             if index is not None:
-                uses.setdefault(tensor.name, []).append(Use(branch, tensor, rank, index, _met(branch)))
+                use = Use(branch, _without_units(tensor, branch.problem), rank, index, _met(branch))
+                uses.setdefault(tensor.name, []).append(use)
     for name, users in uses.items():
         outermost = {chips[u.name].memories[0].name for u in users}
         if len(users) < 2 or (name not in between and {u.hold.memory for u in users} <= outermost):
@@ -100,6 +101,15 @@ def passing_faults(
             yield from _tile_faults(name, users)
             if writer is not None:
                 yield from _early_faults(name, writer, users)
+
+
+def _without_units(tensor: Tensor, problem: Problem) -> Tensor:
+    """The same without dims of extent 1: they move nothing."""
+    axes = tuple(
+        replace(axis, terms=tuple((d, c) for d, c in axis.terms if problem.extents.get(d, 1) > 1))
+        for axis in tensor.axes
+    )
+    return replace(tensor, axes=axes)
 
 
 def _met(branch: Branch) -> tuple[_Met, ...]:
