@@ -47,7 +47,7 @@ def check_fused(
     between = tensors_between(problems)
     known = []
     for branch in found:
-        own, diagnostics = _branch_faults(branch, by_problem[branch.problem.name], between, perfect)
+        own, diagnostics = _branch_faults(branch, by_problem[branch.problem.name], between | set(persistent), perfect)
         said += diagnostics
         known.append(own)
     said += _trip_faults(known)

@@ -1,6 +1,7 @@
 """Labels over the cuts of a graph: every way to schedule the first problems that can still be part of the optimum.
 
-A cut lies behind each problem. Its state is the keys of the shared tensors alive there; a label is a state with sums
+A cut lies behind each problem. Its state is the keys of the shared tensors alive there (and how open loops walk along
+them, walks.py); a label is a state with sums
 of cost, what stays reserved under the loops that are open at the cut, and the occupancy of finished problems that what
 follows can still raise. Of labels of one state only those not worse in every number are kept: whatever continues one
 continues the other at the same added numbers.
@@ -18,6 +19,7 @@ from tileloom.fusion.optimal.bounds import Forest, Messages
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.kernels import join_pairs, pareto_in_groups
 from tileloom.fusion.optimal.rows import Front, Group, Key, KindRows
+from tileloom.fusion.optimal.walks import Walk, Walker
 from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP, LATENCY
 
@@ -83,8 +85,11 @@ def _step(graph: FusedGraph, i: int) -> _Step:
 class Joiner:
     """The join of one graph; `run` may be called with growing bounds."""
 
-    def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int) -> None:
+    def __init__(
+        self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int, *, early_reads: bool = False
+    ) -> None:
         self.graph, self.kinds, self.objective = graph, kinds, objective
+        self.walker = Walker(graph, on=not early_reads)
         self.steps = [_step(graph, i) for i in range(len(graph.layers))]
         self.capacity = np.array([bits for _, bits in kinds[0].kind.tracked], dtype=np.float64)
         owner = {t: graph.owner(t) for t in graph.shared}
@@ -109,6 +114,7 @@ class Joiner:
         depth = max((len(g.loops) for own in groups for g in own), default=0)
         labels = self._start(depth)
         states: list[State] = [()]
+        walks: list[tuple[Walk, ...]] = [()]
         starts = np.array([0, 1])
         history: list[tuple[Ints, list[tuple[Group, int]]]] = []
         made, widest = 0, 0
@@ -117,7 +123,7 @@ class Joiner:
         for i, own in enumerate(groups):
             table = self._table(i, own, depth, tables)
             ahead = _Ahead(self.graph, forest, self.kinds, messages, i)
-            pairs, bounds, after = self._pairs(i, own, table, states, starts, labels, ahead, most)
+            pairs, bounds, after = self._pairs(i, own, table, states, walks, starts, labels, ahead, most)
             found, made_by = join_pairs(
                 labels, table.rows, pairs, bounds, table.tiles, self._carried(i, states), len(self.capacity), depth,
                 self.capacity, self.objective, most,
@@ -135,7 +141,7 @@ class Joiner:
             labels, state_of = np.ascontiguousarray(found[order]), state_of[order]
             used = np.unique(state_of)
             starts = np.append(np.searchsorted(state_of, used), len(state_of))
-            states = [after[s] for s in used]
+            states, walks = [after[s][0] for s in used], [after[s][1] for s in used]
             history.append((made_by[order, :2], table.origin))
             widest = max(widest, len(labels))
         return Joined(self._points(labels, history), made, widest)
@@ -245,14 +251,15 @@ class Joiner:
         groups: Sequence[Group],
         table: _Table,
         states: list[State],
+        walks: list[tuple[Walk, ...]],
         starts: Ints,
         labels: Floats,
         ahead: _Ahead,
         most: float,
-    ) -> tuple[Ints, Floats, list[State]]:
+    ) -> tuple[Ints, Floats, list[tuple[State, tuple[Walk, ...]]]]:
         step, spans, objective = self.steps[i], table.spans, self.objective
         at = [k for k, _ in step.left]
-        after: dict[State, int] = {}
+        after: dict[tuple[State, tuple[Walk, ...]], int] = {}
         depths: list[int] = []
         pairs, bounds = [], []
         low = np.minimum.reduceat(labels[:, :2], starts[:-1], axis=0).tolist()
@@ -277,9 +284,12 @@ class Joiner:
                 e, c = energy + g.energy + rest[0], cycles + g.cycles + rest[1]
                 if (c if objective == LATENCY else e * c if objective == EDP else e) > most:
                     continue
-                to = after.get(new)
+                walk = self.walker.after(i, g, walks[s], new)
+                if walk is None:
+                    continue
+                to = after.get((new, walk))
                 if to is None:
-                    to = after[new] = len(after)
+                    to = after[new, walk] = len(after)
                     depths.append(max([len(k[1]) for k in new], default=0))
                 pairs.append((edges[s], edges[s + 1], *spans[n], open_loops, depths[to], to, n, s))
                 bounds.append(rest)

@@ -77,19 +77,21 @@ def fused_optimal(
     max_fused_loops: int | None = None,
     max_fused_loops_per_dim: int = 1,
     reversed_copies: bool = False,
+    early_reads: bool = False,
 ) -> FusedResult:
     """The schedule of least energy, latency or EDP of the declared space (docs/fused.md), with a certificate.
 
     gap                      stop once proven to be within this share of the optimum
     max_fused_loops          shared loops above one problem at most;  per_dim: over one of its dims
     reversed_copies          copies are charged as AccelForge 1.0 does
+    early_reads              also schedules that AccelForge 1.0 takes although they read what is not complete (E-EARLY)
     Raises UnsupportedError for problems that no unit takes.
     """
     started = perf_counter()
     code = CODES[objective]
     limits = Limits(1_000_000 if max_fused_loops is None else max_fused_loops, max_fused_loops_per_dim)
     kinds = kinds_of(graph, code, limits, reversed_copies=reversed_copies)
-    found = Solver(graph, kinds, code).run(gap)
+    found = Solver(graph, kinds, code, early_reads=early_reads).run(gap)
     if not isfinite(found.value) or not found.choices:
         from tileloom.fusion.optimal.infeasible import why_nothing_fits
 

@@ -49,7 +49,9 @@ class Found:
 class Solver:
     """One graph, one objective."""
 
-    def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int) -> None:
+    def __init__(
+        self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int, *, early_reads: bool = False
+    ) -> None:
         self.graph, self.kinds, self.objective = graph, kinds, objective
         self.forest: Forest = forest_of(graph)
         self.passer = Passer(graph, self.forest, kinds)
@@ -57,7 +59,7 @@ class Solver:
         self.least = {k: k.least() for k in self.distinct}
         self.whole = tuple(sum(self.least[k][j] for k in kinds) for j in (0, 1))
         self.counts = {"labels": 0, "widest": 0, "groups refined": 0, "groups solved": 0, "rows": 0, "rounds": 0}
-        self.joiner = Joiner(graph, kinds, objective)
+        self.joiner = Joiner(graph, kinds, objective, early_reads=early_reads)
 
     def value(self, energy: float, cycles: float) -> float:
         return cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
