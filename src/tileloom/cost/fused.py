@@ -15,10 +15,12 @@ from typing import Literal
 from tileloom.architecture.model import Architecture
 from tileloom.cost.base import Cost, Traffic
 from tileloom.cost.fused_time import elapsed_cycles
+from tileloom.cost.halo import load_cost, summed
 from tileloom.cost.models.loopnest import LoopnestModel
-from tileloom.mapping.fused import branches
+from tileloom.mapping.fused import Branch, branches, paths_of
 from tileloom.mapping.fused_occupancy import Moment, reservations_of, timeline
-from tileloom.mapping.tree import MappingTree, Par, Pipe, Seq, TreeNode
+from tileloom.mapping.halo import leaf_problem, loads_of
+from tileloom.mapping.tree import Compute, MappingTree, Par, Pipe, Seq, TreeNode
 from tileloom.workload.problem import Problem
 
 Key = Literal["problem", "component", "tensor", "action"]
@@ -123,17 +125,23 @@ def fused_cost(
     """
     found = branches(mapping, problems)
     model = LoopnestModel()
-    rows = []
+    rows: dict[str, list[tuple[Cost, int]]] = {}
     for b in found:
-        chip = chips[b.problem.name]
+        chip = chips[b.layer.name]
         if b.problem.copy:
-            rows.append((b.problem.name, copy_cost(b.problem, chip, b.chain, reversed_actions=reversed_copies)))
+            cost = copy_cost(b.problem, chip, b.chain, reversed_actions=reversed_copies)
         else:
-            rows.append((b.problem.name, model.evaluate(b.problem, chip, b.chain)))
+            cost = model.evaluate(b.problem, chip, b.chain)
+        rows.setdefault(b.layer.name, []).append((cost, b.times))
+    for name, loads in _loads(mapping, found, chips).items():
+        rows[name] += [(cost, 1) for cost in loads]
     reserved = reservations_of(mapping, found, chips, persistent, counts)
-    elapsed = elapsed_cycles(mapping, found, dict(rows), counts or {}) if _overlaps(mapping.nodes) else None
+    costs = {name: own[0][0] if len(own) == 1 and own[0][1] == 1 else summed(own) for name, own in rows.items()}
     return FusedCost(
-        tuple(rows), tuple((counts or {}).get(name, 1) for name, _ in rows), timeline(mapping, found, reserved), elapsed
+        tuple(costs.items()),
+        tuple((counts or {}).get(name, 1) for name in costs),
+        timeline(mapping, found, reserved),
+        elapsed_cycles(mapping, found, costs, counts or {}) if _overlaps(mapping.nodes) else None,
     )
 
 
@@ -142,6 +150,21 @@ def _overlaps(nodes: Sequence[TreeNode]) -> bool:
     if isinstance(last, Seq):
         return any(_overlaps(child) for child in last.children)
     return isinstance(last, Pipe | Par)
+
+
+def _loads(mapping: MappingTree, found: Sequence[Branch], chips: Mapping[str, Architecture]) -> dict[str, list[Cost]]:
+    """Per problem below tile loops what is loaded beside its tiles."""
+    tiled = {b.layer.name: b for b in found if b.loops}
+    by_name = {name: b.layer for name, b in tiled.items()}
+    loads: dict[str, list[Cost]] = {}
+    for path in paths_of(mapping):
+        leaf = path[-1][1]
+        assert isinstance(leaf, Compute)
+        name, _ = leaf_problem(leaf, by_name)
+        if name in tiled and name not in loads:
+            own = loads_of(path, by_name[name], tiled[name].loops)
+            loads[name] = [load_cost(x, by_name[name], chips[name]) for x in own]
+    return loads
 
 
 def copy_cost(problem: Problem, chip: Architecture, chain: MappingTree, *, reversed_actions: bool = False) -> Cost:

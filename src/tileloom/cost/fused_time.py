@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tileloom.core.errors import UnsupportedError
 from tileloom.cost.base import Cost
 from tileloom.mapping.fused import Address, Branch
 from tileloom.mapping.fused_occupancy import rounds
@@ -42,6 +43,8 @@ def elapsed_cycles(
         last = nodes[-1]
         if isinstance(last, Compute):
             branch = next(b for b in found if b.places[-1] == (*prefix, len(nodes) - 1))
+            if branch.loops:
+                raise UnsupportedError("tile loops over overlapping windows stand above seq branches, not pipe or par")
             cost, times = costs[branch.problem.name], counts.get(branch.problem.name, 1)
             return Span(cost.cycles * times, {name: c * times for name, c in cost.cycles_by_component})
         assert isinstance(last, Seq | Pipe | Par)

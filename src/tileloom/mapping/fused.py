@@ -3,6 +3,7 @@
 A shared loop names the dim of every problem it iterates: by its plain name where all agree on name and tile, else as
 `first.m = second.k` with the tile of the first; all make the same number of trips. A Hold above a Seq keeps its
 tensor from the first branch that uses it to the last; above a loop it keeps it for all branches of the loop.
+Tile loops over overlapping windows, with one branch per extents of a tile, are read by halo.py.
 What is alive when is in fused_occupancy.py; costs are not known here.
 """
 
@@ -13,6 +14,17 @@ from dataclasses import dataclass, replace
 
 from tileloom.core.errors import InputError, did_you_mean
 from tileloom.mapping.diagnostic import Diagnostic, error, label
+from tileloom.mapping.halo import (
+    Tiling,
+    is_tiling,
+    leaf_problem,
+    own_holds,
+    split_name,
+    tile_counts,
+    tile_extents,
+    tile_problem,
+    tilings,
+)
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, Par, Pipe, Seq, TreeNode
 from tileloom.workload.problem import Problem
 
@@ -27,13 +39,24 @@ Address = tuple[int, ...]
 class Branch:
     """One problem's way through the tree.
 
+    problem    below tile loops that of one tile, named after its extents
     chain      its nodes as a mapping of its own: other problems' tensors left out, loops over its own dims
     places     per node of the chain its address in the tree
+    times      how often it runs: below tile loops, iterations in which the problem makes just these extents
+    whole      the problem as given;  loops: the tile loops above it (halo.py), outermost first
     """
 
     problem: Problem
     chain: MappingTree
     places: tuple[Address, ...]
+    times: int = 1
+    whole: Problem | None = None
+    loops: tuple[Tiling, ...] = ()
+
+    @property
+    def layer(self) -> Problem:
+        """The problem as given."""
+        return self.whole or self.problem
 
 
 def shared_dim(dims: Mapping[str, str]) -> str:
@@ -80,10 +103,13 @@ def read_branches(
     faults: list[Diagnostic] = []
     found: list[Branch] = []
     met: list[str] = []
+    tiles = _tile_loops(mapping, problems, faults)
     for path in _paths(mapping.nodes, (), faults):
         at, leaf = path[-1]
         assert isinstance(leaf, Compute)
-        name = leaf.problem if leaf.problem is not None else (problems[0].name if len(problems) == 1 else "")
+        name, extents = leaf_problem(leaf, by_name)
+        if leaf.problem is None and len(problems) == 1:
+            name = problems[0].name
         if name not in by_name:
             which = f"problem '{name}', which there is not" if name else "no problem"
             near = did_you_mean(name, list(by_name)) if name else ""
@@ -96,20 +122,49 @@ def read_branches(
                 )
             )
             continue
-        met.append(name)
-        if met.count(name) == 1:
+        met.append(leaf.problem or name)
+        if met.count(met[-1]) > 1 or (tiles is None and any(is_tiling(node) for _, node in path)):
+            continue
+        loops = tuple(tiles[p] for p, _ in path if p in tiles) if tiles else ()
+        own = _tile_branch(by_name[name], path, by_name, loops, extents, faults) if loops else None
+        if not loops:
             found.append(_branch(by_name[name], path, by_name, faults))
+        elif own is not None:
+            found.append(own)
     faults += _counted(by_name, met)
+    faults += _missing_tiles(found)
     return tuple(found), tuple(dict.fromkeys(faults))
 
 
+def _tile_loops(
+    mapping: MappingTree, problems: Sequence[Problem], faults: list[Diagnostic]
+) -> dict[Address, Tiling] | None:
+    """Tile loops that problems follow (halo.py); None where they cannot be followed."""
+    try:
+        return tilings(mapping.nodes, problems)
+    except InputError as problem:
+        fix = "Let every problem below follow along the axis of its output that its readers tile"
+        faults += [error("E-FOLLOW", "tile loops", str(why), fix) for why in str(problem).split("\n")]
+        return None
+
+
 def _counted(problems: Mapping[str, Problem], met: Sequence[str]) -> Iterator[Diagnostic]:
-    for name in problems:
+    computed = {split_name(name)[0] if name not in problems else name for name in met}
+    for name in dict.fromkeys((*problems, *met)):
         if met.count(name) > 1:
             why = f"'{name}' is computed {met.count(name)} times"
             yield error("E-PROBLEM", name, why, "Leave one of its compute nodes; repeats are loops or counts")
-        elif name not in met:
+        elif name in problems and name not in computed:
             yield error("E-PROBLEM", name, f"'{name}' is never computed", f"Add a branch that computes '{name}'")
+
+
+def _missing_tiles(found: Sequence[Branch]) -> Iterator[Diagnostic]:
+    names = {b.problem.name for b in found}
+    for problem, loops in {b.layer.name: (b.layer, b.loops) for b in found if b.loops}.values():
+        for sizes in tile_counts(problem, loops):
+            name = tile_problem(problem, tile_extents(problem, loops, sizes)).name
+            if name not in names:
+                yield error("E-FOLLOW", name, f"tiles '{name}' are never computed", "Add a branch for these extents")
 
 
 def place_label(address: Address, node: TreeNode) -> str:
@@ -118,6 +173,11 @@ def place_label(address: Address, node: TreeNode) -> str:
 
 
 Path = list[tuple[Address, TreeNode]]
+
+
+def paths_of(mapping: MappingTree) -> Iterator[Path]:
+    """The way to every Compute: addresses and nodes, branch nodes left out."""
+    return _paths(mapping.nodes, (), [])
 
 
 def _paths(nodes: Sequence[TreeNode], prefix: Address, faults: list[Diagnostic]) -> Iterator[Path]:
@@ -187,6 +247,51 @@ def _branch(problem: Problem, path: Path, problems: Mapping[str, Problem], fault
             chain.append(kept)
             places.append(at)
     return Branch(problem, MappingTree(tuple(chain)), tuple(places))
+
+
+def _tile_branch(
+    problem: Problem,
+    path: Path,
+    problems: Mapping[str, Problem],
+    loops: tuple[Tiling, ...],
+    extents: Mapping[str, int],
+    faults: list[Diagnostic],
+) -> Branch | None:
+    """The branch of one kind of tile: what is below the tile loops, and the Holds above that it works from."""
+    name = problem.name
+    lacking = [loop.place for loop in loops if name not in loop.dims]
+    if lacking:
+        why = f"a tile loop stands above '{name}' and does not say which of its dims follows"
+        faults.append(error("E-FOLLOW", _at(path, lacking[0]), why, f"Add ' ~ {name}.DIM' to it"))
+        return None
+    counts = {tuple(tile_extents(problem, loops, k).items()): n for k, n in tile_counts(problem, loops).items()}
+    times = counts.get(tuple(extents.items()), 0)
+    if not times:
+        known = "; ".join(",".join(f"{d}={n}" for d, n in k) for k in counts)
+        given = ",".join(f"{d}={n}" for d, n in extents.items()) or "nothing"
+        why = f"'{name}' makes no tiles of {given} below its tile loops; it makes those of {known}"
+        faults.append(error("E-FOLLOW", place_label(*path[-1]), why, "Name a branch for each of these"))
+        return None
+    above = own_holds(path, loops)
+    last = loops[-1].place
+    ways = [at for at, _ in path]
+    kept = []
+    for k, (at, node) in enumerate(path):
+        if k > ways.index(last):
+            kept.append((at, node))
+        elif at in above:
+            kept.append((at, above[at]))
+        elif isinstance(node, Loop | Joint) and not is_tiling(node):
+            why = f"a loop over '{node.dim if isinstance(node, Loop) else '...'}' stands above a tile loop"
+            faults.append(error("E-FOLLOW", place_label(at, node), why, "Put it below all tile loops"))
+            return None
+    tile = tile_problem(problem, extents)
+    branch = _branch(replace(tile, name=name), kept, {**problems, name: replace(tile, name=name)}, faults)
+    return None if branch is None else replace(branch, problem=tile, times=times, whole=problem, loops=loops)
+
+
+def _at(path: Path, at: Address) -> str:
+    return place_label(at, dict(path)[at])
 
 
 def _own_loop(

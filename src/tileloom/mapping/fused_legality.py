@@ -15,8 +15,9 @@ from tileloom.architecture.model import Architecture, Memory
 from tileloom.core.errors import did_you_mean
 from tileloom.mapping.diagnostic import Diagnostic, error, warning
 from tileloom.mapping.fused import Address, Branch, own_copy, place_label, read_branches
-from tileloom.mapping.fused_occupancy import Moment, loop_trips, node_at, reservations_of, timeline
+from tileloom.mapping.fused_occupancy import STRIP, Moment, Reservation, loop_trips, node_at, reservations_of, timeline
 from tileloom.mapping.fused_passing import passing_faults
+from tileloom.mapping.halo import leaf_problem
 from tileloom.mapping.legality import chain_faults, compute_faults, name_faults
 from tileloom.mapping.residency import backing_index
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, Par, Pipe, Seq, TreeNode, walk
@@ -47,7 +48,9 @@ def check_fused(
     between = tensors_between(problems)
     known = []
     for branch in found:
-        own, diagnostics = _branch_faults(branch, by_problem[branch.problem.name], between | set(persistent), perfect)
+        # Where overlaps stay, only what is new comes from further out.
+        free = between | set(persistent) | {t for loop in branch.loops for t in loop.strips}
+        own, diagnostics = _branch_faults(branch, by_problem[branch.layer.name], free, perfect)
         said += diagnostics
         known.append(own)
     said += _trip_faults(known)
@@ -87,7 +90,8 @@ def _hold_faults(nodes: Sequence[TreeNode], prefix: Address, problems: Sequence[
             for b, child in enumerate(node.children):
                 yield from _hold_faults(child, (*at, b), problems)
         elif isinstance(node, Hold):
-            below = set(_computed(nodes[i:]))
+            names = {p.name: p for p in problems}
+            below = {leaf_problem(leaf, names)[0] for leaf in _computed(nodes[i:])}
             own = [p for p in problems if p.name in below or len(problems) == 1]
             known = {t.name for p in own for t in p.tensors}
             known |= {own_copy(p.name, t.name) for p in own for t in p.tensors}
@@ -102,10 +106,10 @@ def _hold_faults(nodes: Sequence[TreeNode], prefix: Address, problems: Sequence[
                     )
 
 
-def _computed(nodes: Sequence[TreeNode]) -> Iterator[str]:
+def _computed(nodes: Sequence[TreeNode]) -> Iterator[Compute]:
     for node in nodes:
         if isinstance(node, Compute):
-            yield node.problem or ""
+            yield node
         elif isinstance(node, Seq | Pipe | Par):
             for child in node.children:
                 yield from _computed(child)
@@ -288,7 +292,8 @@ def _fetch_warnings(found: Sequence[Branch]) -> Iterator[Diagnostic]:
     for branch in found:
         for k, node in enumerate(branch.chain.nodes):
             for name in node.tensors if isinstance(node, Hold) else ():
-                if k != backing_index(branch.chain, name):
+                others = [b.layer.name for b in met.get((name, branch.places[k]), ())]
+                if k != backing_index(branch.chain, name) and branch.layer.name not in others:
                     met.setdefault((name, branch.places[k]), []).append(branch)
     for (name, at), users in met.items():
         if len(users) > 1:
@@ -319,7 +324,7 @@ def _capacity_faults(
         # The first partition that takes a tensor holds it.
         for (_, one, _), (_, other, _) in combinations(parts, 2):
             other -= one
-        homeless = {r.tensor for m in moments for r in m.alive if r.memory == memory.name} - {
+        homeless = {r.tensor.removesuffix(STRIP) for m in moments for r in m.alive if r.memory == memory.name} - {
             n for _, names, _ in parts for n in names
         }
         for name in sorted(homeless):
@@ -333,12 +338,15 @@ def _capacity_faults(
 def _overflow(
     moments: Sequence[Moment], memory: Memory, where: str, names: Collection[str], capacity: int
 ) -> Iterator[Diagnostic]:
-    totals = [sum(r.bits for r in m.alive if r.memory == memory.name and r.tensor in names) for m in moments]
+    def mine(r: Reservation) -> bool:
+        return r.memory == memory.name and r.tensor.removesuffix(STRIP) in names
+
+    totals = [sum(r.bits for r in m.alive if mine(r)) for m in moments]
     most = max(totals, default=0)
     if most <= capacity:
         return
     moment = moments[totals.index(most)]
-    rows = [r for r in moment.alive if r.memory == memory.name and r.tensor in names and r.bits]
+    rows = [r for r in moment.alive if mine(r) and r.bits]
     in_bytes = all(bits % 8 == 0 for bits in (capacity, *(r.bits for r in rows)))
     scale, unit = (8, "B") if in_bytes else (1, "bits")
     parts = " + ".join(

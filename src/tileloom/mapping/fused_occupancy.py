@@ -14,9 +14,13 @@ from math import prod
 
 from tileloom.architecture.model import Architecture
 from tileloom.mapping.fused import Address, Branch
+from tileloom.mapping.halo import held_elements
 from tileloom.mapping.residency import backing_index, reserved_tile
 from tileloom.mapping.tree import Hold, Loop, MappingTree, Par, Pipe, Seq, TreeNode, walk
 from tileloom.workload.problem import Problem
+
+STRIP = " (strip)"
+"""Behind the name of a tensor: the overlap of its windows that stays from one tile to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def reservations_of(
     rows: list[Reservation] = []
     shared_bits: dict[tuple[str, Address], int] = {}
     for branch in found:
-        chip, problem = chips[branch.problem.name], branch.problem
+        chip, problem = chips[branch.layer.name], branch.problem
         for index, node in enumerate(branch.chain.nodes):
             if not isinstance(node, Hold) or node.mode == "stream":
                 continue
@@ -79,21 +83,28 @@ def reservations_of(
                 bits = one * memory.buffers
                 key = (name, branch.places[index])
                 backs = index == backing_index(branch.chain, name)
-                if backs and len(users[key]) > 1:
+                if backs and (len(users[key]) > 1 or _windowed(branch, name, key[1])):
                     # The producer's view decides: what it writes is what is kept (a reader's padding is not).
                     if tensor.is_output or key not in shared_bits:
                         shared_bits[key] = one * max(memory.buffers, flying.get(key, 1))
                     continue
                 place = branch.places[stop_of(problem, branch.chain, index, name)]
                 lasting = backs and name in persistent
-                times = (counts or {}).get(problem.name, 1) if lasting else 1
+                times = (counts or {}).get(branch.layer.name, 1) if lasting else 1
                 rows.append(Reservation(memory.name, name, bits * times, problem.name, place, (problem.name,), lasting))
     for (name, place), bits in shared_bits.items():
         names = tuple(users[name, place])
         branch = next(b for b in found if b.problem.name == names[0])
         node = branch.chain.nodes[branch.places.index(place)]
         assert isinstance(node, Hold)
-        rows.append(Reservation(node.memory, name, bits, "", place, names, name in persistent))
+        if _windowed(branch, name, place):
+            rows += _windows(branch, name, node, place, names, chips[branch.layer.name])
+        else:
+            if branch.loops:
+                # Held above its tile loops: all of it, not what one kind of tile needs.
+                memory, tensor = chips[branch.layer.name].memory(node.memory), branch.layer.tensor(name)
+                bits = branch.layer.size(name) * memory.bits_of(tensor) * memory.buffers
+            rows.append(Reservation(node.memory, name, bits, "", place, names, name in persistent))
     return tuple(rows)
 
 
@@ -142,6 +153,28 @@ def _nodes_at(mapping: MappingTree, prefix: Address) -> Sequence[TreeNode]:
         assert isinstance(node, Seq | Pipe | Par)
         nodes = node.children[prefix[k + 1]]
     return nodes
+
+
+def _windowed(branch: Branch, name: str, place: Address) -> bool:
+    """Whether what lies at `place` is a window of a tile loop that others share, or whose overlap stays."""
+    if not branch.loops or place <= branch.loops[-1].place:
+        return False
+    return any(name in x.windows and (name in x.strips or name in x.made) for x in branch.loops)
+
+
+def _windows(
+    branch: Branch, name: str, node: Hold, place: Address, names: tuple[str, ...], chip: Architecture
+) -> list[Reservation]:
+    """Window and strips of one tensor; the first user's view of it counts: its producer's."""
+    tensor = branch.layer.tensor(name)
+    rest, strips = held_elements(branch.layer, tensor, branch.loops, node.memory)
+    memory = chip.memory(node.memory)
+    found = [Reservation(memory.name, name, rest * memory.bits_of(tensor) * memory.buffers, "", place, names)]
+    for loop, at, elements in strips:
+        own, tile_loop = chip.memory(at), branch.loops[loop].place
+        above = (*tile_loop[:-1], tile_loop[-1] - 1)
+        found.append(Reservation(at, name + STRIP, elements * own.bits_of(tensor) * own.buffers, "", above, names))
+    return found
 
 
 def stop_of(problem: Problem, chain: MappingTree, index: int, name: str) -> int:

@@ -33,6 +33,9 @@ class Use:
     def name(self) -> str:
         return self.branch.problem.name
 
+    def chip(self, chips: Mapping[str, Architecture]) -> Architecture:
+        return chips[self.branch.layer.name]
+
     @property
     def hold(self) -> Hold:
         node = self.branch.chain.nodes[self.index]
@@ -77,10 +80,12 @@ def passing_faults(
                 use = Use(branch, _without_units(tensor, branch.problem), rank, index, _met(branch))
                 uses.setdefault(tensor.name, []).append(use)
     for name, users in uses.items():
-        outermost = {chips[u.name].memories[0].name for u in users}
+        outermost = {u.chip(chips).memories[0].name for u in users}
         if len(users) < 2 or (name not in between and {u.hold.memory for u in users} <= outermost):
             continue
-        writer = next((u for u in users if u.tensor.is_output), None)
+        # Below tile loops over windows a problem has a branch for each of its extents.
+        writers = [u for u in users if u.tensor.is_output]
+        writer = writers[-1] if writers else None
         if writer is not None:
             yield from _order_faults(mapping, name, writer, users)
         memories = {u.hold.memory for u in users}
@@ -123,7 +128,7 @@ def _met(branch: Branch) -> tuple[_Met, ...]:
 
 def _order_faults(mapping: MappingTree, name: str, writer: Use, users: Sequence[Use]) -> Iterator[Diagnostic]:
     for reader in users:
-        if reader is writer:
+        if reader.tensor.is_output:
             continue
         where = place_label(reader.branch.places[-1], reader.branch.chain.nodes[-1])
         if reader.rank < writer.rank:
@@ -156,7 +161,7 @@ def _parting(mapping: MappingTree, one: Address, other: Address) -> TreeNode | N
 
 def _instance_faults(name: str, users: Sequence[Use], chips: Mapping[str, Architecture]) -> Iterator[Diagnostic]:
     for use in users:
-        chip = chips[use.name]
+        chip = use.chip(chips)
         memory = chip.memory(use.hold.memory)
         if chip.instances(memory) > 1:
             yield error(
@@ -301,7 +306,7 @@ def _told(part: Part | None) -> str:
 def _early_faults(name: str, writer: Use, users: Sequence[Use]) -> Iterator[Diagnostic]:
     """Below the hold, a loop above both writer and reader must give the reader what the writer just made."""
     for reader in users:
-        if reader is writer:
+        if reader.tensor.is_output:
             continue
         theirs = {m.place: m for m in writer.loops if m.index > writer.index}
         for met in reader.loops:

@@ -46,11 +46,15 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The current tile of `tensors` is kept in `memory`; 'stream' passes through without being stored (a toll)."""
+    """The current tile of `tensors` is kept in `memory`; 'stream' passes through without being stored (a toll).
+
+    'strip', directly above a tile loop that problems follow (halo.py): the overlap of the windows stays from one
+    iteration to the next.
+    """
 
     tensors: tuple[str, ...]
     memory: str
-    mode: Literal["keep", "stream"] = "keep"
+    mode: Literal["keep", "stream", "strip"] = "keep"
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,10 +219,10 @@ class _Reader:
         at = (*path, "tensors")
         listed = self.items(table["tensors"], at, "tensors") if "tensors" in table else []
         tensors = tuple(self.text(t, (*at, i), known, "tensor") for i, t in enumerate(listed))
-        mode: Literal["keep", "stream"] = "stream" if table.get("mode") == "stream" else "keep"
-        if table.get("mode", "keep") not in ("keep", "stream"):
-            self.fault((*path, "mode"), f"expected keep or stream, got {_show(table['mode'])}")
-        return Hold(tensors, memory, mode)
+        modes: dict[object, Literal["stream", "strip"]] = {"stream": "stream", "strip": "strip"}
+        if table.get("mode", "keep") not in ("keep", *modes):
+            self.fault((*path, "mode"), f"expected keep, stream or strip, got {_show(table['mode'])}")
+        return Hold(tensors, memory, modes.get(str(table.get("mode")), "keep"))
 
     def loop(self, table: dict[str, Any], kind: str, path: Where, extents: dict[str, int]) -> Loop:
         known = list(self.problem.extents) if self.problem else []

@@ -9,6 +9,8 @@ from time import perf_counter
 from tileloom.cost.fused import FusedCost, fused_cost
 from tileloom.fusion.optimal.build import chain_for, tree_of
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.halo_build import KeptTile, kept_tiles
+from tileloom.fusion.optimal.halo_plan import HaloOptions, TileLoop
 from tileloom.fusion.optimal.join import Choice
 from tileloom.fusion.optimal.kinds import kinds_of
 from tileloom.fusion.optimal.rows import Key, Limits
@@ -26,6 +28,7 @@ class FusedResult:
     status       as in SearchResult;  lower_bound: no schedule of the declared space is below it
     unfused      value of the best schedule with every shared tensor in the outermost memory (inf: there is none)
     kept         per shared tensor on chip: (tensor, memory, trips of the loops above it)
+    tiles        how tensors under tile loops are cut, one row per loop
     depths       per cut between problems the number of loops shared across it
     front        in Pareto mode every non-dominated (energy_pj, cycles)
     """
@@ -38,6 +41,7 @@ class FusedResult:
     lower_bound: float = 0.0
     unfused: float = inf
     kept: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
+    tiles: tuple[KeptTile, ...] = ()
     depths: tuple[int, ...] = ()
     front: tuple[tuple[float, float], ...] = ()
     reasons: tuple[str, ...] = ()
@@ -78,6 +82,7 @@ def fused_optimal(
     max_fused_loops_per_dim: int = 1,
     reversed_copies: bool = False,
     early_reads: bool = False,
+    halo: HaloOptions | None = None,
 ) -> FusedResult:
     """The schedule of least energy, latency or EDP of the declared space (docs/fused.md), with a certificate.
 
@@ -85,12 +90,13 @@ def fused_optimal(
     max_fused_loops          shared loops above one problem at most;  per_dim: over one of its dims
     reversed_copies          copies are charged as AccelForge 1.0 does
     early_reads              also schedules that AccelForge 1.0 takes although they read what is not complete (E-EARLY)
+    halo                     tile loops over windows that overlap (docs/fused.md, "Overlapping tiles"); None: none
     Raises UnsupportedError for problems that no unit takes.
     """
     started = perf_counter()
     code = CODES[objective]
     limits = Limits(1_000_000 if max_fused_loops is None else max_fused_loops, max_fused_loops_per_dim)
-    kinds = kinds_of(graph, code, limits, reversed_copies=reversed_copies)
+    kinds = kinds_of(graph, code, limits, reversed_copies=reversed_copies, halo=halo)
     found = Solver(graph, kinds, code, early_reads=early_reads).run(gap)
     if not isfinite(found.value) or not found.choices:
         from tileloom.fusion.optimal.infeasible import why_nothing_fits
@@ -118,11 +124,16 @@ def fused_optimal(
         cost=cost,
         lower_bound=lower,
         unfused=found.unfused,
-        kept=tuple((t, graph.memories[m - 1], tuple(n for _, n in loops)) for t, (m, loops) in kept.items()),
+        kept=tuple((t, graph.memories[m - 1], tuple(_trips(n) for _, n in loops)) for t, (m, loops) in kept.items()),
+        tiles=tuple(x for t, key in kept.items() for x in kept_tiles(t, key, graph.memories)),
         depths=depths,
         explain=_explain(found, kinds),
         seconds=perf_counter() - started,
     )
+
+
+def _trips(loop: object) -> int:
+    return loop.trips if isinstance(loop, TileLoop) else int(str(loop))
 
 
 def cost_of(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, product
 from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,11 +30,16 @@ from tileloom.search.optimal.prepare import NO_POINTS, ranges
 from tileloom.search.optimal.space import Setting, required_use
 from tileloom.workload.problem import Problem
 
+if TYPE_CHECKING:
+    from tileloom.fusion.optimal.halo_rows import HaloRows, HaloSource
+
 Span = tuple[tuple[tuple[tuple[int, int], ...], ...], tuple[int, ...]]
 """A tensor's size: per axis its terms (coefficient, extent), and bits of a value in each backing memory."""
 
 Key = tuple[int, tuple[tuple[int, int], ...]]
-"""(1 + index into Kind.backing, (axis of the tensor, trips) of the loops above its outermost hold)."""
+"""(1 + index into Kind.backing, (axis of the tensor, trips) of the loops above its outermost hold).
+
+Below tile loops over windows that overlap an entry is (HaloAxis, TileLoop) of halo_plan.py; the join only compares."""
 
 OUTSIDE: Key = (0, ())
 """In the outermost memory."""
@@ -90,7 +96,7 @@ class Front:
     reserved for the whole run and at each level (number of shared loops above). limit: bound up to which it is complete."""
 
     values: Floats
-    sources: list[tuple[Source | None, Ints]]
+    sources: list[tuple[Source | HaloSource | None, Ints]]
     limit: float
 
 
@@ -143,7 +149,7 @@ class KindRows:
         self.templates_listed = 0
         self._sizes: dict[tuple[int, Key], int] = {}
         self.bounds = np.empty((0, 2))
-        self.position = 0
+        self.halo: HaloRows | None = None
         if kind.problem.copy:
             from tileloom.fusion.optimal.copies import add_copy_groups
 
@@ -249,9 +255,16 @@ class KindRows:
         if self.kind.problem.copy:
             groups = list(self.groups.values())
             return min(g.least_energy for g in groups), min(g.least_cycles for g in groups)
-        if not len(self.bounds):
-            return inf, inf
-        return float(self.bounds[:, 0].min()), float(self.bounds[:, 1].min())
+        own = (float(self.bounds[:, 0].min()), float(self.bounds[:, 1].min())) if len(self.bounds) else (inf, inf)
+        tiled = self.halo.least if self.halo is not None else (inf, inf)
+        return min(own[0], tiled[0]), min(own[1], tiled[1])
+
+    def only_tiles(self) -> None:
+        """Leaves only groups below tile loops."""
+        self.bounds = np.empty((0, 2))
+        self._done = np.zeros(0, dtype=np.bool_)
+        self.groups.clear()
+        self.numbers = [{} for _ in self.kind.problem.tensors]
 
     # -- groups
 
@@ -259,6 +272,8 @@ class KindRows:
         """Lists every group whose bound, with `rest` (energy, cycles) of the other problems, is at most `value`."""
         if self.kind.problem.copy:
             return
+        if self.halo is not None:
+            self.halo.expand(value, rest)
         energy, cycles = self.bounds[:, 0] + rest[0], self.bounds[:, 1] + rest[1]
         key = cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
         self._list(np.flatnonzero((key <= value) & ~self._done))
@@ -342,7 +357,9 @@ class KindRows:
         """Bits of the shared tensor's tile (0 in the outermost memory or an untracked one)."""
         found = self._sizes.get((position, key))
         if found is None:
-            found = self._sizes[position, key] = tile_bits(self.kind.spans[position], key)
+            tiled = self.halo is not None and self.halo.holds(key)
+            found = self.halo.size(position, key) if tiled and self.halo else tile_bits(self.kind.spans[position], key)
+            self._sizes[position, key] = found
         return found
 
     def memory(self, key: Key) -> int:
@@ -365,6 +382,8 @@ class KindRows:
     def refine(self, group: Group) -> None:
         """Replaces the bounds of a group by the least energy and cycles of any of its rows (inf: it has none)."""
         group.refined = True
+        if self.halo is not None and self.halo.refine(group):
+            return
         if self.kind.problem.copy:
             return
         room = np.array(group.room, dtype=np.float64)
@@ -407,9 +426,14 @@ class KindRows:
         """Exact Pareto rows of a group whose value, with `rest` of the other problems, is at most `limit`."""
         if group.front is not None and group.front.limit >= limit:
             return group.front
+        if self.halo is not None:
+            tiled = self.halo.solve(group, limit, rest)
+            if tiled is not None:
+                return tiled
         room = np.array(group.room, dtype=np.float64)
         memories, width = len(self.kind.tracked), 2 + len(group.loops)
-        blocks, origins = [np.empty((0, 2 + memories * width))], list[tuple[Source | None, Ints]]()
+        blocks = [np.empty((0, 2 + memories * width))]
+        origins: list[tuple[Source | HaloSource | None, Ints]] = []
         for source in group.sources:
             if not self.within(source.energy + rest[0], source.cycles + rest[1], limit):
                 continue

@@ -16,6 +16,10 @@ Walk = tuple[int, ...]
 """Per loop below a tensor's hold that is open since it was written: the axis that a trip finishes a tile of, or -1."""
 
 
+FOLLOWED = 1_000_000
+"""Below a tile loop over windows a problem makes, in every iteration, just what its readers then read."""
+
+
 class Walker:
     """Walks of one graph's tensors over its cuts. Off: every reader may be anywhere."""
 
@@ -53,11 +57,13 @@ class Walker:
         if found is None:
             problem = self.graph.layers[i].problem
             p = max(range(len(group.keys)), key=lambda k: len(group.keys[k][1]))
-            loops = group.keys[p][1]
-            dims = [problem.tensors[p].axes[axis].terms[0][0] for axis, _ in loops]
+            loops = group.keys[p][1][len(group.keys[position][1]) :]
             tensor = problem.tensors[position]
             tileable = self.graph.axes.get(tensor.name, frozenset())
             axes = {axis.terms[0][0]: a for a, axis in enumerate(tensor.axes) if a in tileable}
-            found = tuple(axes.get(d, -1) for d in dims[len(group.keys[position][1]) :])
+            found = tuple(
+                axes.get(problem.tensors[p].axes[axis].terms[0][0], -1) if isinstance(axis, int) else FOLLOWED
+                for axis, _ in loops
+            )
             self.known[i, position, group.keys] = found
         return found
