@@ -14,7 +14,7 @@ from itertools import combinations
 from tileloom.architecture.model import Architecture, Memory
 from tileloom.core.errors import did_you_mean
 from tileloom.mapping.diagnostic import Diagnostic, error, warning
-from tileloom.mapping.fused import Address, Branch, own_copy, place_label, read_branches
+from tileloom.mapping.fused import Address, Branch, own_copy, paths_of, place_label, read_branches
 from tileloom.mapping.fused_occupancy import STRIP, Moment, Reservation, loop_trips, node_at, reservations_of, timeline
 from tileloom.mapping.fused_passing import passing_faults
 from tileloom.mapping.halo import leaf_problem
@@ -48,8 +48,7 @@ def check_fused(
     between = tensors_between(problems)
     known = []
     for branch in found:
-        # Where overlaps stay, only what is new comes from further out.
-        free = between | set(persistent) | {t for loop in branch.loops for t in loop.strips}
+        free = between | set(persistent) | _loaded(mapping, branch)
         own, diagnostics = _branch_faults(branch, by_problem[branch.layer.name], free, perfect)
         said += diagnostics
         known.append(own)
@@ -73,6 +72,14 @@ def tensors_between(problems: Sequence[Problem]) -> frozenset[str]:
     """Tensors that one problem writes and another reads."""
     written = {p.output.name: p.name for p in problems}
     return frozenset(t.name for p in problems for t in p.inputs if written.get(t.name, p.name) != p.name)
+
+
+def _loaded(mapping: MappingTree, branch: Branch) -> frozenset[str]:
+    """Tensors that a branch below tile loops finds further in than where they come from: they are loaded beside it."""
+    if not branch.loops:
+        return frozenset()
+    above = [node for path in paths_of(mapping) if path[-1][0] == branch.places[-1] for _, node in path]
+    return frozenset(t for node in above if isinstance(node, Hold) for t in node.tensors)
 
 
 def _writer_faults(problems: Sequence[Problem]) -> Iterator[Diagnostic]:

@@ -239,6 +239,7 @@ class _Together:
             for k, step in enumerate(walk(b.chain, b.problem.extents))
             if isinstance(step.node, Loop) and step.trips > 1
         }
+        self.loops |= {x.place for b in found for x in b.loops if x.trips > 1}
         self.rounds = {
             at[:end]: rounds(mapping, found, at[:end]) for at in self.leaves.values() for end in range(1, len(at), 2)
         }
