@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from tileloom.architecture.model import Architecture, Memory
 from tileloom.mapping.diagnostic import Diagnostic, error
 from tileloom.mapping.fused import Address, Branch, place_label
+from tileloom.mapping.fused_occupancy import stop_of
 from tileloom.mapping.residency import backing_index
 from tileloom.mapping.tree import Hold, Loop, MappingTree, Par, Pipe, Seq, TreeNode, walk
 from tileloom.workload.problem import Problem, Tensor
@@ -106,6 +107,7 @@ def passing_faults(
             yield from _tile_faults(name, users)
             if writer is not None:
                 yield from _early_faults(name, writer, users)
+                yield from _copy_faults(name, writers, users)
 
 
 def _without_units(tensor: Tensor, problem: Problem) -> Tensor:
@@ -323,3 +325,28 @@ def _early_faults(name: str, writer: Use, users: Sequence[Use]) -> Iterator[Diag
                     f"Let both walk along the same axis of '{name}' in equal steps, or take '{reader.name}' out of the "
                     "loop",
                 )
+
+
+def _copy_faults(name: str, writers: Sequence[Use], users: Sequence[Use]) -> Iterator[Diagnostic]:
+    """A private copy above a loop that writer and reader share is filled before that loop, or written back after it."""
+    for use in users:
+        theirs = [u for u in (users if use.tensor.is_output else writers) if u.tensor.is_output != use.tensor.is_output]
+        for k, node in enumerate(use.branch.chain.nodes):
+            if k <= use.index or not isinstance(node, Hold) or name not in node.tensors:
+                continue
+            stop = stop_of(use.branch.problem, use.branch.chain, k, name)
+            for met in use.loops:
+                if met.index > stop and any(met.place == m.place for u in theirs for m in u.loops):
+                    when = (
+                        "is written back only after it, when others have read"
+                        if use.tensor.is_output
+                        else "is filled before it, when nothing is there yet"
+                    )
+                    yield error(
+                        "E-EARLY",
+                        place_label(use.branch.places[k], node),
+                        f"the copy of '{name}' that '{use.name}' holds above {met.label}, which it shares with "
+                        f"{', '.join(repr(u.name) for u in theirs)}, {when}",
+                        "Hold the copy below that loop",
+                    )
+                    break

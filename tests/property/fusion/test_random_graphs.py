@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from fused_graphs import matmul, problem, random_problems, tensor, three_memories, two_memories
 from tileloom.architecture.model import Architecture, TensorSet
 from tileloom.cost.fused_oracle import run_fused
-from tileloom.fusion.optimal import reference
+from tileloom.fusion.optimal import mapper, reference
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.graph_from import graph_of_problems
 from tileloom.fusion.optimal.infeasible import with_capacity
 from tileloom.fusion.optimal.mapper import FusedResult, fused_optimal
 from tileloom.mapping.fused_legality import check_fused
 from tileloom.mapping.text import to_text
+from tileloom.mapping.tree import Loop
 from tileloom.search.objective import OBJECTIVES
 from tileloom.workload.problem import Problem
 
@@ -127,6 +128,19 @@ def test_nothing_is_read_before_it_is_whole() -> None:
     right = fused_optimal(graph, "energy")
     assert_sound(right)
     assert right.value > wrong.value
+
+
+def test_a_schedule_that_copies_too_early_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = with_capacity(graph_of_problems("early", early_readers(), two_memories()), "GB", 48)
+    plain = fused_optimal(graph, "energy")
+    assert any(plain.depths)
+    monkeypatch.setattr(
+        mapper, "reads_early", lambda graph, mapping, kept: any(isinstance(n, Loop) for n in mapping.nodes)
+    )
+    result = fused_optimal(graph, "energy")
+    assert not any(result.depths) and result.value == fused_optimal(graph, "energy", max_fused_loops=0).value
+    assert result.lower_bound == pytest.approx(plain.value) and result.value > result.lower_bound
+    assert result.status == "stopped"
 
 
 def keeping(bits: int, *kept: str) -> Architecture:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fused_graphs import copy_of, elementwise, matmul, problem, tensor, two_memories
+from fused_graphs import copy_of, elementwise, matmul, problem, tensor, three_memories, two_memories
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory, Port, TensorSet
+from tileloom.cost.fused_oracle import run_fused
 from tileloom.mapping.fused_legality import check_fused, is_legal_fused
 from tileloom.mapping.tree import Compute as Leaf
 from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, Par, Pipe, Seq, TreeNode
@@ -186,6 +187,22 @@ def test_reading_ahead_of_the_writing() -> None:
         "'add' then reads 1 of 2 along axis 1: parts of 'B' that are not there yet. Let both walk along the same axis "
         "of 'B' in equal steps, or take 'add' out of the loop."
     )
+
+
+def test_copies_taken_too_early_or_written_back_too_late() -> None:
+    top, kept = Hold(("X", "V", "W", "B"), "DRAM"), Hold(("A",), "GB")
+    # Two copies in a row: the first cannot follow the loop and is filled whole, above it.
+    reads = tree(top, kept, Hold(("two.A",), "L1"), Hold(("two.W",), "L1"), M, Seq(BRANCHES[:2]))
+    text = only(reads, CHAIN, three_memories())
+    assert text.startswith(
+        "E-EARLY at node 2 (hold two.A in L1): the copy of 'A' that 'two' holds above node 4 (for m step 2), which it "
+        "shares with 'one', is filled before it, when nothing is there yet"
+    )
+    assert run_fused(CHAIN, {"one": three_memories(), "two": three_memories()}, reads).faults
+    writes = tree(top, kept, Hold(("one.A",), "L1"), Hold(("one.V",), "L1"), M, Seq(BRANCHES[:2]))
+    assert "is written back only after it, when others have read" in only(writes, CHAIN, three_memories())
+    follows = tree(top, kept, Hold(("two.W",), "L1"), Hold(("two.A",), "L1"), M, Seq(BRANCHES[:2]))
+    assert said(follows, CHAIN, three_memories()) == []
 
 
 def test_memories_with_several_instances() -> None:

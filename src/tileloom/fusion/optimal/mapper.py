@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, isclose, isfinite
 from time import perf_counter
 
+from tileloom.architecture.model import Architecture
 from tileloom.cost.fused import FusedCost, fused_cost
 from tileloom.fusion.optimal.build import chain_for, tree_of
 from tileloom.fusion.optimal.graph import FusedGraph
@@ -15,6 +16,9 @@ from tileloom.fusion.optimal.join import Choice
 from tileloom.fusion.optimal.kinds import kinds_of
 from tileloom.fusion.optimal.rows import Key, Limits
 from tileloom.fusion.optimal.solve import Found, Solver
+from tileloom.mapping.fused import read_branches
+from tileloom.mapping.fused_legality import tensors_between
+from tileloom.mapping.fused_passing import passing_faults
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, Status
 from tileloom.search.optimal.kernels import EDP, LATENCY
@@ -115,6 +119,10 @@ def fused_optimal(
     value = {EDP: cost.edp, LATENCY: cost.cycles}.get(code, cost.energy_pj)
     if not isclose(value, found.value, rel_tol=1e-8):
         raise AssertionError(f"the search promised {found.value}, the tree costs {value} for graph '{graph.name}'")
+    if not early_reads and reads_early(graph, mapping, kept):
+        rest = fused_optimal(graph, objective, gap=gap, max_fused_loops=0, reversed_copies=reversed_copies)
+        lower = min(rest.value, found.lower_bound)
+        return replace(rest, status="stopped" if lower < rest.value else rest.status, lower_bound=lower)
     lower = value if isclose(found.lower_bound, found.value, rel_tol=1e-9) else min(value, found.lower_bound)
     return FusedResult(
         graph=graph,
@@ -136,18 +144,31 @@ def _trips(loop: object) -> int:
     return loop.trips if isinstance(loop, TileLoop) else int(str(loop))
 
 
+def reads_early(graph: FusedGraph, mapping: MappingTree, kept: dict[str, Key]) -> bool:
+    """Whether a private copy stands above a loop in which its tensor is made: the one way to read early that the join
+    does not see (it knows where tensors are backed, not where they are copied to). Such a schedule does not count."""
+    problems = [layer.problem for layer in graph.layers]
+    found, _ = read_branches(mapping, problems)
+    faults = passing_faults(mapping, found, _chips(graph, kept), tensors_between(problems))
+    return any(d.code == "E-EARLY" for d in faults)
+
+
+def _chips(graph: FusedGraph, kept: dict[str, Key]) -> dict[str, Architecture]:
+    """The hardware as each problem meets it."""
+    return {
+        layer.name: layer.chips.get(frozenset(t for t in layer.tensors if t in kept), layer.chip)
+        for layer in graph.layers
+    }
+
+
 def cost_of(
     graph: FusedGraph, mapping: MappingTree, kept: dict[str, Key], *, reversed_copies: bool = False
 ) -> FusedCost:
     """The literal cost of a tree for a graph whose tensors `kept` live on chip."""
-    chips = {}
-    for layer in graph.layers:
-        inside = frozenset(t for t in layer.tensors if t in kept)
-        chips[layer.name] = layer.chips.get(inside, layer.chip)
     persistent = frozenset(t for layer in graph.layers for t in layer.persistent)
     return fused_cost(
         [layer.problem for layer in graph.layers],
-        chips,
+        _chips(graph, kept),
         mapping,
         persistent=persistent,
         counts={layer.name: layer.count for layer in graph.layers},
