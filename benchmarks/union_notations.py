@@ -31,7 +31,7 @@ CHIP = Architecture(
     (
         Memory(name="DRAM", capacity_bits=None, read=PORT, write=PORT),
         Memory(name="L2", capacity_bits=800_000, read=PORT, write=PORT),
-        Fanout(name="PE", axes=(FanoutAxis(name="Y", size=2), FanoutAxis(name="X", size=4))),
+        Fanout(name="PE", axes=(FanoutAxis(name="Y", size=4), FanoutAxis(name="X", size=4))),
         Memory(name="L1", capacity_bits=24_000, read=PORT, write=PORT),
         Compute(name="MAC", energy_pj=1.0),
     ),

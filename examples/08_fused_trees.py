@@ -16,7 +16,7 @@ from tileloom.mapping.tree import MappingTree, Pipe, Seq
 
 here = Path(__file__).parent
 chip = tl.load_architecture(here / "fused_chip.yaml")
-problems = load_problems(here / "fused_problems.yaml", chip)
+problems = load_problems(here / "fused_problems.yaml", chip).problems
 mapping = tl.load_mapping(here / "fused_mapping.yaml")
 
 assert check_fused(problems, chip, mapping) == ()

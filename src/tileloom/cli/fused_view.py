@@ -15,6 +15,7 @@ from tileloom.core.units import ENERGY, common_unit, short
 if TYPE_CHECKING:
     from tileloom.architecture.model import Architecture
     from tileloom.cost.fused import FusedCost
+    from tileloom.explore.sources import FusedWork
     from tileloom.mapping.tree import MappingTree
     from tileloom.workload.problem import Problem
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def check(
     source: str,
     tree: MappingTree,
-    problems: Sequence[Problem],
+    work: FusedWork,
     chip: Architecture,
     model: str,
     persistent: Sequence[str],
@@ -34,14 +35,14 @@ def check(
     from tileloom.mapping.fused_legality import check_fused
 
     _only_loopnest(model)
-    found = check_fused(problems, chip, tree, persistent=persistent)
+    found = check_fused(work.problems, chip, tree, persistent=persistent, joined=work.joined, aligned=work.aligned)
     errors = [d for d in found if d.severity == "error"]
     if json:
         emit_json({"legal": not errors, "diagnostics": [asdict(d) | {"text": str(d)} for d in found]})
         return 1 if errors else 0
     for diagnostic in found:
         typer.echo(f"{source}: {diagnostic}")
-    names = ", ".join(p.name for p in problems)
+    names = ", ".join(p.name for p in work.problems)
     many = f"{len(errors)} broken rule{'s' if len(errors) > 1 else ''}"
     typer.echo(many if errors else f"legal: {names} on {chip.name}")
     return 1 if errors else 0
@@ -50,7 +51,7 @@ def check(
 def evaluate(
     source: str,
     tree: MappingTree,
-    problems: Sequence[Problem],
+    work: FusedWork,
     chip: Architecture,
     model: str,
     persistent: Sequence[str],
@@ -62,17 +63,18 @@ def evaluate(
     from tileloom.mapping.fused_legality import check_fused
 
     _only_loopnest(model)
-    found = check_fused(problems, chip, tree, persistent=persistent)
+    found = check_fused(work.problems, chip, tree, persistent=persistent, joined=work.joined, aligned=work.aligned)
     errors = [d for d in found if d.severity == "error"]
     with o.naming(source):
         if errors:
             raise IllegalMappingError(errors)
-    cost = fused_cost(problems, {p.name: chip for p in problems}, tree, persistent=frozenset(persistent))
+    chips = dict.fromkeys((p.name for p in work.problems), chip)
+    cost = fused_cost(work.problems, chips, tree, persistent=frozenset(persistent), joined=work.joined)
     warnings = [str(d) for d in found]
     if json:
         emit_json({"architecture": chip.name, **cost_record(cost, chip), "warnings": warnings})
     else:
-        _print(problems, tree, cost, chip)
+        _print(work.problems, tree, cost, chip)
         for line in warnings:
             typer.echo(f"note: {line}")
 

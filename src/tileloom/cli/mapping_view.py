@@ -20,6 +20,7 @@ from tileloom.search.objective import SearchResult
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tileloom.architecture.model import Architecture
     from tileloom.mapping.constraints import Constraints
     from tileloom.search.network import LayerResult, NetworkResult
     from tileloom.workload.network import Network
@@ -57,6 +58,26 @@ def choose_layers(network: Network, names: Sequence[str] | None) -> Network:
         listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
         raise InputError([*wrong, f"its layers are: {listed} ('tileloom import' lists them all)"])
     return replace(network, layers=tuple(layer for layer in network.layers if layer.name in names))
+
+
+def rewritten(network: Network, name: str, chip: Architecture, model: str, mapper: str) -> Network:
+    """The network computed by an algorithm; 'auto' rewrites what model and mapper refuse. Says what the moves cost."""
+    from tileloom.cost.rewrite import rewrite_cost
+    from tileloom.search.auto_rewrite import rewrite_refused
+    from tileloom.workload.rewrite.network import rewrite_network
+
+    found = rewrite_refused(network, chip, model, mapper) if name == "auto" else rewrite_network(network, name)
+    counts = {d.problem.signature: d.count for d in network.problems}
+    changed = [r for r in found.rewrites if r.algorithm != "native"]
+    costs = [(counts[r.native.signature], rewrite_cost(r, chip)) for r in changed]
+    energy, cycles = sum(n * c.energy_pj for n, c in costs), sum(n * c.cycles for n, c in costs)
+    labels = ", ".join(dict.fromkeys(r.label for r in changed)) or "nothing"
+    note(f"Rewritten with {labels}: {len(changed)} of {len(counts)} distinct layers")
+    if any(r.moves for r in changed):
+        note(f"Not in the table: moving their data takes {energy:g} pJ and {cycles:g} cycles over all runs")
+    for layer, why in found.kept:
+        note(f"{layer} stays native: {why}")
+    return found.network
 
 
 def mapper_options(flags: Mapping[str, Any], others: Sequence[str] | None) -> dict[str, Any]:

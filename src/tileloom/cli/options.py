@@ -15,6 +15,7 @@ from tileloom.core.options import plain_value
 
 if TYPE_CHECKING:
     from tileloom.architecture.model import Architecture
+    from tileloom.explore.sources import FusedWork
     from tileloom.mapping.tree import MappingTree
     from tileloom.workload.problem import Problem
 
@@ -155,7 +156,7 @@ def read_fused_problems(
     bind: Sequence[str] | None,
     bits: int | None,
     variables: Sequence[str] | None,
-) -> tuple[tuple[Problem, ...], Architecture]:
+) -> tuple[FusedWork, Architecture]:
     """As `read_problem_and_chip`, of a mapping of several problems."""
     from tileloom import api
     from tileloom.explore.sources import load_problems

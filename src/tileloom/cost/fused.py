@@ -117,10 +117,12 @@ def fused_cost(
     persistent: frozenset[str] = frozenset(),
     counts: Mapping[str, int] | None = None,
     reversed_copies: bool = False,
+    joined: Mapping[str, int] | None = None,
 ) -> FusedCost:
     """Evaluate a fused mapping. chips: the architecture as each problem meets it, by problem name.
 
     reversed_copies   copies charge reads to the target and writes to the source, as AccelForge 1.0 does
+    joined            values of tensors that several problems write parts of
     Raises as `branches`. Legality is not asked.
     """
     found = branches(mapping, problems)
@@ -135,7 +137,7 @@ def fused_cost(
         rows.setdefault(b.layer.name, []).append((cost, b.times))
     for name, loads in _loads(mapping, found, chips).items():
         rows[name] += [(cost, 1) for cost in loads]
-    reserved = reservations_of(mapping, found, chips, persistent, counts)
+    reserved = reservations_of(mapping, found, chips, persistent, counts, joined)
     costs = {name: own[0][0] if len(own) == 1 and own[0][1] == 1 else summed(own) for name, own in rows.items()}
     return FusedCost(
         tuple(costs.items()),

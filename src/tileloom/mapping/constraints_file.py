@@ -5,6 +5,7 @@ What the rules mean is in constraints.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -47,6 +48,9 @@ def constraints_from_yaml(source: str | Path) -> Constraints:
     return _Reader(document).read()
 
 
+_SIZE = re.compile(r"[0-9]{1,12}")
+
+
 class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -85,13 +89,10 @@ class _Reader:
         return f"{self.document.at(path)}: "
 
     def clusters(self, value: Any, path: Where) -> list[AxisRule]:
-        """{PE.X: {max_size: 8}}: at most so many places are used; the axis is named, a fanout has several."""
+        """{PE.X: {max_size: 8}}: at most so many places are used along an axis; {PE: {max_size: 64}}: on all axes together."""
         found = []
         for name, rules in self.table(value, path).items():
-            fanout, dot, axis = str(name).partition(".")
-            if not dot:
-                self.fault((*path, name), f"name an axis, as {name}.X")
-                continue
+            fanout, _, axis = str(name).partition(".")
             table = self.table(rules, (*path, name), ("max_size",))
             most = self.number(table.get("max_size"), (*path, name, "max_size"), 1, 1e9, True)
             found.append(AxisRule(fanout=fanout, axis=axis, max_size=most, source=self.source((*path, name))))
@@ -199,7 +200,7 @@ class _Reader:
         word, _, rest = str(text).strip().rpartition(" ")
         relations: dict[str, Relation] = {"": "=", "=": "=", "<=": "<=", ">=": ">=", "multiple_of": "multiple_of"}
         relation = relations.get(word.strip())
-        if relation is None or not rest.isdigit() or int(rest) < 1:
+        if relation is None or not _SIZE.fullmatch(rest) or int(rest) < 1:
             self.fault(path, f"expected a size, or '<= 7', '>= 2', 'multiple_of 4', got {text!r}")
             return TileRule(memory, dim, "=", 1)
         return TileRule(memory, dim, relation, int(rest), self.source(path))

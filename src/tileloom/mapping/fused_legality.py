@@ -34,17 +34,21 @@ def check_fused(
     *,
     persistent: Collection[str] = (),
     counts: Mapping[str, int] | None = None,
+    joined: Mapping[str, int] | None = None,
+    aligned: Mapping[str, int] | None = None,
     perfect: bool = False,
 ) -> tuple[Diagnostic, ...]:
     """Every rule that a mapping of several problems breaks, in a fixed order; () for a legal one.
 
     persistent  tensors that stay in their memory while everything runs;  counts: how often a problem runs
+    joined      values of tensors that several problems write parts of
+    aligned     of tensors that problems see with other axes: how many of the first axes mean the same to all
     perfect     also refuse loops that do not divide evenly (E-RESID)
     A tensor of one name is the same tensor. What names something unknown is reported and left out of later rules.
     """
     by_problem = {p.name: chips if isinstance(chips, Architecture) else chips[p.name] for p in problems}
     found, faults = read_branches(mapping, problems)
-    said = [*faults, *_writer_faults(problems), *_hold_faults(mapping.nodes, (), problems)]
+    said = [*faults, *_writer_faults(problems, joined or {}), *_hold_faults(mapping.nodes, (), problems)]
     between = tensors_between(problems)
     known = []
     for branch in found:
@@ -53,12 +57,12 @@ def check_fused(
         said += diagnostics
         known.append(own)
     said += _trip_faults(known)
-    said += passing_faults(mapping, known, by_problem, between)
+    said += passing_faults(mapping, known, by_problem, between, aligned or {}, frozenset(joined or {}))
     said += _persistent_faults(known, frozenset(persistent))
     said += _overlap_faults(mapping, known)
     said += _fetch_warnings(known)
     if not faults:
-        reserved = reservations_of(mapping, known, by_problem, frozenset(persistent), counts)
+        reserved = reservations_of(mapping, known, by_problem, frozenset(persistent), counts, joined)
         said += _capacity_faults(timeline(mapping, known, reserved), known, by_problem)
     return tuple(dict.fromkeys(_named(d, mapping) for d in said))
 
@@ -82,8 +86,8 @@ def _loaded(mapping: MappingTree, branch: Branch) -> frozenset[str]:
     return frozenset(t for node in above if isinstance(node, Hold) for t in node.tensors)
 
 
-def _writer_faults(problems: Sequence[Problem]) -> Iterator[Diagnostic]:
-    outputs = [p.output.name for p in problems]
+def _writer_faults(problems: Sequence[Problem], joined: Mapping[str, int]) -> Iterator[Diagnostic]:
+    outputs = [p.output.name for p in problems if p.output.name not in joined]
     for name in sorted({n for n in outputs if outputs.count(n) > 1}):
         writers = ", ".join(f"'{p.name}'" for p in problems if p.output.name == name)
         yield error("E-PROBLEM", name, f"'{name}' is written by {writers}", "Give each output its own name")

@@ -56,10 +56,12 @@ def reservations_of(
     chips: Mapping[str, Architecture],
     persistent: frozenset[str] = frozenset(),
     counts: Mapping[str, int] | None = None,
+    joined: Mapping[str, int] | None = None,
 ) -> tuple[Reservation, ...]:
     """Reservations of all branches. A tensor's outermost Hold counts once for all problems that pass it.
 
     chips   the architecture as each problem meets it;  counts: how often a problem runs (persistent tensors)
+    joined  values of tensors that several problems write parts of
     """
     users: dict[tuple[str, Address], list[str]] = {}
     for branch in found:
@@ -86,7 +88,9 @@ def reservations_of(
                 if backs and (len(users[key]) > 1 or _windowed(branch, name, key[1])):
                     # The producer's view decides: what it writes is what is kept (a reader's padding is not).
                     if tensor.is_output or key not in shared_bits:
-                        shared_bits[key] = one * max(memory.buffers, flying.get(key, 1))
+                        # A part is as long along the axis of the join as its share of all values, and that is not tiled.
+                        whole = one * (joined or {}).get(name, 0) // problem.size(name) or one
+                        shared_bits[key] = whole * max(memory.buffers, flying.get(key, 1))
                     continue
                 place = branch.places[stop_of(problem, branch.chain, index, name)]
                 lasting = backs and name in persistent

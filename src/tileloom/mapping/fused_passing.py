@@ -69,10 +69,15 @@ class _Met:
 
 
 def passing_faults(
-    mapping: MappingTree, found: Sequence[Branch], chips: Mapping[str, Architecture], between: frozenset[str]
+    mapping: MappingTree,
+    found: Sequence[Branch],
+    chips: Mapping[str, Architecture],
+    between: frozenset[str],
+    aligned: Mapping[str, int],
+    joined: frozenset[str],
 ) -> Iterator[Diagnostic]:
     """Every broken rule about tensors that pass from one problem to others, and about inputs that several problems
-    find in one place below the outermost memory."""
+    find in one place below the outermost memory. aligned, joined: as of `check_fused`."""
     uses: dict[str, list[Use]] = {}
     for rank, branch in enumerate(found):
         for tensor in branch.problem.tensors:
@@ -86,7 +91,7 @@ def passing_faults(
             continue
         # Below tile loops over windows a problem has a branch for each of its extents.
         writers = [u for u in users if u.tensor.is_output]
-        writer = writers[-1] if writers else None
+        writer = (writers[0] if name in joined else writers[-1]) if writers else None
         if writer is not None:
             yield from _order_faults(mapping, name, writer, users)
         memories = {u.hold.memory for u in users}
@@ -104,9 +109,10 @@ def passing_faults(
         if len({u.place for u in users}) > 1:
             yield from _apart_faults(name, users, found, outermost)
         else:
-            yield from _tile_faults(name, users)
+            yield from _tile_faults(name, users, aligned.get(name))
             if writer is not None:
-                yield from _early_faults(name, writer, users)
+                for one in writers if name in joined else (writer,):
+                    yield from _early_faults(name, one, users)
                 yield from _copy_faults(name, writers, users)
 
 
@@ -261,8 +267,11 @@ def _stands_under(branch: Branch, loop: Address) -> bool:
     return leaf[: len(loop) - 1] == loop[:-1] and leaf[len(loop) - 1] > loop[-1]
 
 
-def _tile_faults(name: str, users: Sequence[Use]) -> Iterator[Diagnostic]:
-    """All users mean the same part of the tensor by the loops above the hold they share."""
+def _tile_faults(name: str, users: Sequence[Use], aligned: int | None) -> Iterator[Diagnostic]:
+    """All users mean the same part of the tensor by the loops above the hold they share.
+
+    aligned   how many of the first axes mean the same where users see others; None: all, if there are equally many
+    """
     first = users[0]
     views = {u.name: [_part(u.tensor, m) for m in u.above] for u in users}
     for use in users[1:]:
@@ -276,7 +285,8 @@ def _tile_faults(name: str, users: Sequence[Use]) -> Iterator[Diagnostic]:
                     f"Let the loop walk along one axis of '{name}' in equal steps, or hold '{name}' above it",
                 )
         wholes = [tuple(a.span(u.branch.problem.extents) for a in u.tensor.axes) for u in (first, use)]
-        if use.above and len(wholes[0]) != len(wholes[1]):
+        walked = [p[0] for p in views[use.name] if p is not None]
+        if any(a >= aligned for a in walked) if aligned is not None else walked and len(wholes[0]) != len(wholes[1]):
             yield error(
                 "E-TILE",
                 use.above[0].label,

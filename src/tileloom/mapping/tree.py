@@ -94,6 +94,7 @@ class Par:
 
 
 TreeNode = Loop | Hold | Joint | Compute | Seq | Pipe | Par
+BRANCHING = (Seq, Pipe, Par)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class MappingTree:
     @property
     def is_chain(self) -> bool:
         """True for a mapping of a single problem: no branches."""
-        return not any(isinstance(n, Seq | Pipe | Par) for n in self.nodes)
+        return not any(isinstance(n, BRANCHING) for n in self.nodes)
 
     @property
     def holds(self) -> tuple[Hold, ...]:
@@ -147,12 +148,15 @@ def walk(mapping: MappingTree, extents: Mapping[str, int]) -> Iterator[Step]:
     """
     current = dict(extents)
     for node in mapping.nodes:
-        outside = dict(current)
+        outside = current
         if isinstance(node, Loop):
-            trips = node.trips(current[node.dim])
-            current[node.dim] = min(node.tile, current[node.dim])
+            extent = current[node.dim]
+            trips = node.trips(extent)
+            if node.tile < extent:
+                current = {**current, node.dim: node.tile}
         elif isinstance(node, Joint):
             trips = max(loop.trips(current[loop.dim]) for loop in node.loops)
+            current = dict(current)
             for loop in node.loops:
                 current[loop.dim] = min(loop.tile, current[loop.dim])
         else:

@@ -52,7 +52,7 @@ class Axis:
         return text or "0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tensor:
     """A tensor the problem reads or writes. Exactly one has the role 'output'."""
 
@@ -65,7 +65,7 @@ class Tensor:
     def is_output(self) -> bool:
         return self.role == "output"
 
-    @property
+    @cached_property
     def dims(self) -> frozenset[str]:
         """Dimensions that move this tensor's tile."""
         return frozenset(d for axis in self.axes for d, _ in axis.terms)
@@ -76,10 +76,12 @@ class Tensor:
 
     def relevance(self, dim: str) -> Literal["relevant", "partial", "irrelevant"]:
         """'relevant': alone on every axis that has it; 'partial': in a sum with another (halo); 'irrelevant': absent."""
-        holding = [axis for axis in self.axes if any(d == dim for d, _ in axis.terms)]
-        if not holding:
-            return "irrelevant"
-        return "partial" if any(len(axis.terms) > 1 for axis in holding) else "relevant"
+        return "irrelevant" if dim not in self.dims else "partial" if dim in self._summed else "relevant"
+
+    @cached_property
+    def _summed(self) -> frozenset[str]:
+        """Dimensions in a sum with another."""
+        return frozenset(d for axis in self.axes if len(axis.terms) > 1 for d, _ in axis.terms)
 
     def __str__(self) -> str:
         return f"{self.name}[{', '.join(str(a) for a in self.axes)}]"

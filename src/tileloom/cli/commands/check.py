@@ -43,6 +43,7 @@ def command(
 
     from tileloom import api
     from tileloom.cli.show import emit_json, note
+    from tileloom.core.errors import InputError
 
     fused, text = o.fused_mapping(mapping) if mapping is not None else (None, None)
     if mapping is not None and fused is not None:
@@ -55,7 +56,9 @@ def command(
     chosen = cast("Objective | None", objective)
     spec = o.model_spec(model, model_option)
     said: dict[str, object] = {}
-    if auto_rewrite and tree is None:
+    if auto_rewrite and tree is not None:
+        raise InputError("--auto-rewrite changes the problem, which MAPPING would no longer fit: leave one of them out")
+    if auto_rewrite:
         from tileloom.search.auto_rewrite import first_that_is_taken
 
         found_rewrite = first_that_is_taken(work, chip, spec, mapper, chosen)

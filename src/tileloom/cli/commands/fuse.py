@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -20,7 +21,11 @@ SHOWN = 12
 def command(
     context: typer.Context,
     network: Annotated[
-        str, typer.Argument(metavar="NETWORK", help="Study file (YAML), ONNX, YAML or ZigZag network, or library name.")
+        str,
+        typer.Argument(
+            metavar="NETWORK",
+            help="Study file (YAML), ONNX, YAML or ZigZag network, or library name; with --optimal any format, as hf:bert.",
+        ),
     ],
     arch: Annotated[
         str | None, typer.Option("--arch", metavar="ARCH", help="Chip: library name or file (not with a study file).")
@@ -47,6 +52,7 @@ def command(
         str, typer.Option("--max-fused-loops", help="With --optimal: loops that layers may share, a number or inf.")
     ] = "1",
     bind: o.Bind = None,
+    variables: o.Variables = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
@@ -57,6 +63,7 @@ def command(
     Exit code 1 when a point cannot run; the others are still reported.
     """
     from tileloom.cli.show import emit_json, note, progress_bar
+    from tileloom.core.errors import InputError
     from tileloom.explore.depth_first.files import run_record, write_files
     from tileloom.explore.depth_first.record import row_of
     from tileloom.explore.depth_first.run import run_study
@@ -66,7 +73,10 @@ def command(
     if optimal:
         _refuse_options(context, TILING, "--optimal searches mappings of our own, not depth-first tiles")
         loops = _loops(max_fused_loops)
-        _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json, gap, loops)
+        given = o.plain_pairs("--set", variables)
+        _optimal(network, arch, objective, o.sizes("--bind", bind), given, out, progress, json, gap, loops)
+    if variables:
+        raise InputError("--set is for --optimal: fields of a Hugging Face model, or variables of a template")
     if is_study(network):
         _refuse_options(context, ("arch", "objective", *TILING), f"{network} is a study file, which says this itself")
         study = read_study(network)
@@ -104,6 +114,7 @@ def _optimal(
     arch: str | None,
     objective: str,
     bind: dict[str, int],
+    variables: Mapping[str, object],
     out: Path | None,
     progress: bool,
     json: bool,
@@ -118,7 +129,7 @@ def _optimal(
     if arch is None:
         raise InputError("--arch is missing: which chip?")
     with progress_bar("Fusing", progress) as callback:
-        answer = fuser(FuseCall(network, arch, objective, bind, out, callback, gap, max_fused_loops))
+        answer = fuser(FuseCall(network, arch, objective, bind, out, callback, gap, max_fused_loops, variables))
     if out is not None and (out / "run.json").is_file():
         from tileloom.report.fused import write_fused_page
 

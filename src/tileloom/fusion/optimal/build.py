@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import Source
 from tileloom.fusion.optimal.join import Choice
-from tileloom.fusion.optimal.rows import KindRows, Source
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.fusion.optimal.space import looped_dims
 from tileloom.mapping.fused import own_copy, shared_dim
 from tileloom.mapping.halo import follow_dim

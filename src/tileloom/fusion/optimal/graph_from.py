@@ -8,7 +8,7 @@ from itertools import combinations
 from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.accelforge import AccelforgeArchitecture
 from tileloom.architecture.notation.accelforge_numbers import ComponentNumbers
-from tileloom.fusion.optimal.graph import FusedGraph, FusedLayer
+from tileloom.fusion.optimal.graph import FusedGraph, FusedLayer, Layout
 from tileloom.fusion.optimal.space import single_memories
 from tileloom.workload.frontends.accelforge import AccelforgeWorkload
 from tileloom.workload.problem import Problem
@@ -35,7 +35,13 @@ def graph_of_accelforge(
 
 
 def graph_of_problems(
-    name: str, problems: Sequence[Problem], architecture: Architecture, *, pinned: Collection[str] = ()
+    name: str,
+    problems: Sequence[Problem],
+    architecture: Architecture,
+    *,
+    pinned: Collection[str] = (),
+    layouts: Mapping[str, Layout] | None = None,
+    notes: Sequence[str] = (),
 ) -> FusedGraph:
     """Problems in execution order on one architecture; a tensor of one name is the same tensor.
 
@@ -54,4 +60,4 @@ def graph_of_problems(
         ]
         sets = [frozenset(c) for n in range(len(free) + 1) for c in combinations(sorted(free), n)]
         layers.append(FusedLayer(problem, dict.fromkeys(sets, architecture)))
-    return FusedGraph(name, tuple(layers))
+    return FusedGraph(name, tuple(layers), tuple(notes), dict(layouts or {}))

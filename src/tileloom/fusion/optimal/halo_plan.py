@@ -13,7 +13,7 @@ from itertools import pairwise, product
 from typing import Any, Literal
 
 from tileloom.fusion.optimal.graph import FusedGraph
-from tileloom.fusion.optimal.rows import OUTSIDE, Key
+from tileloom.fusion.optimal.groups import OUTSIDE, Key
 from tileloom.mapping.windows import Intervals, Windows, axis_of, cut, extents_of, hull, read_by
 from tileloom.workload.problem import Problem, Tensor
 

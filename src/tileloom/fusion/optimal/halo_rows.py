@@ -14,9 +14,11 @@ from math import inf, prod
 import numpy as np
 
 from tileloom.cost.halo import moved_cost
+from tileloom.fusion.optimal.exact import undominated
+from tileloom.fusion.optimal.groups import Front, Group, Key, Source
 from tileloom.fusion.optimal.halo_plan import HaloAxis, HaloMode, HaloSpec, TileLoop, is_halo
 from tileloom.fusion.optimal.halo_tiles import Places, Sizes, TileSearch
-from tileloom.fusion.optimal.rows import Front, Group, Key, KindRows, Source
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.mapping.windows import Windows, axis_of, moved_strips, read_by, reservations_for
 from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP, LATENCY
@@ -101,6 +103,11 @@ class HaloRows:
     def holds(key: Key) -> bool:
         return is_halo(key)
 
+    def next_bound(self) -> float:
+        """Least objective of a group that is not listed yet; inf when all are."""
+        rest = np.flatnonzero(~self._listed)
+        return min((self.rows.value(*own) for own in self.bounds[rest].tolist()), default=inf)
+
     # -- listing
 
     def expand(self, value: float, rest: tuple[float, float]) -> None:
@@ -151,10 +158,11 @@ class HaloRows:
         return found
 
     def _room(self, spec: HaloSpec) -> list[int]:
-        """Bits that shared tiles and their strips leave in each tracked memory."""
+        """Bits that shared tiles and the strips of what is read leave in each tracked memory; the output's strips are
+        part of the rows."""
         room = list(self.rows._room(spec.keys))
-        for p, key in enumerate(spec.keys):
-            if is_halo(key):
+        for p, (t, key) in enumerate(zip(self.kind.problem.tensors, spec.keys)):
+            if is_halo(key) and not t.is_output:
                 for m, _, bits in self.strips_of(p, key):
                     if m >= 0:
                         room[m] -= bits
@@ -323,23 +331,19 @@ class HaloRows:
 
     # -- exact
 
-    def refine(self, group: Group) -> bool:
-        """Replaces a group's bounds by the least energy and cycles of its rows; False for groups of other kinds."""
+    def least_row(self, group: Group, passing: Sequence[int]) -> tuple[float | None, float | None] | None:
+        """Least energy and cycles (None: not asked for) of rows beside tensors of `passing` bits; None for other groups."""
         if not isinstance(group, HaloGroup):
-            return False
+            return None
         energy = cycles = inf
         for v in group.variants:
-            room = _left(group.room, v)
+            room = tuple(left - bits for left, bits in zip(_left(group.room, v), passing))
             own = [(self.search.tile(sizes, v.places).least(room), n) for sizes, n in group.kinds]
             if self.objective != LATENCY:
                 energy = min(energy, v.energy + sum(e * n for (e, _), n in own))
             if self.objective in (LATENCY, EDP):
                 cycles = min(cycles, v.cycles + sum(c * n for (_, c), n in own))
-        if self.objective != LATENCY:
-            group.least_energy = energy
-        if self.objective in (LATENCY, EDP):
-            group.least_cycles = cycles
-        return True
+        return energy if self.objective != LATENCY else None, cycles if self.objective in (LATENCY, EDP) else None
 
     def solve(self, group: Group, limit: float, rest: tuple[float, float]) -> Front | None:
         """Pareto rows of a group whose value, with `rest` of the other layers, is at most `limit`; None for others."""
@@ -358,7 +362,7 @@ class HaloRows:
             blocks.append(found)
             origins.extend((s, np.empty(0, dtype=np.int64)) for s in sources)
         values = np.vstack(blocks)
-        kept = self.rows._pareto(values)
+        kept = undominated(values)
         group.front = Front(values[kept], [origins[i] for i in kept], limit)
         return group.front
 
@@ -399,7 +403,7 @@ class HaloRows:
             if not sums:
                 return empty
             values = np.array(sums)
-            kept = self.rows._pareto(values)
+            kept = undominated(values)
             values, chosen = values[kept], [made[i] for i in kept]
         return values, [HaloSource(group.spec, v, tiles_) for tiles_ in chosen]
 

@@ -13,7 +13,9 @@ from math import inf, prod
 import numpy as np
 
 from tileloom.architecture.model import Architecture, Fanout, Memory, TensorSet
-from tileloom.fusion.optimal.rows import OUTSIDE, Group, Kind, KindRows, Limits, Source
+from tileloom.fusion.optimal.exact import refine, solve
+from tileloom.fusion.optimal.groups import OUTSIDE, Group, Kind, Limits, Source
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP, LATENCY
 from tileloom.workload.problem import Dim, Problem, Tensor
@@ -57,7 +59,7 @@ class Tile:
             if (values[:, 2:] <= np.array(room)).all(axis=1).any():
                 return best
         own = Group(self.group.keys, (), room, self.group.sources)
-        self.rows.refine(own)
+        refine(self.rows, own)
         energy = own.least_energy if self.objective != LATENCY else 0.0
         return energy, own.least_cycles if self.objective in (LATENCY, EDP) else 0.0
 
@@ -71,7 +73,7 @@ class Tile:
         else:
             group = self.group
             limit, rest = limit - rest[1 if self.objective == LATENCY else 0], (0.0, 0.0)
-        found = self.rows.solve(group, limit, rest)
+        found = solve(self.rows, group, limit, rest)
         values = np.hstack([found.values[:, :2], found.values[:, 3::2]])
         own = values[:, 1 if self.objective == LATENCY else 0]
         kept = np.flatnonzero(own <= limit) if self.objective != EDP else np.arange(len(values))

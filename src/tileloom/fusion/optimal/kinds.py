@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from tileloom.architecture.model import Architecture, Compute, Fanout, Memory
 from tileloom.core.errors import UnsupportedError
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import Kind, Limits
 from tileloom.fusion.optimal.halo_plan import HaloOptions, HaloSpec, Plan
 from tileloom.fusion.optimal.halo_rows import HaloRows
-from tileloom.fusion.optimal.rows import Kind, KindRows, Limits
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.workload.problem import Problem
 
 
@@ -95,8 +96,7 @@ def _kind(
     at = {t: p for p, t in enumerate(layer.tensors)}
     spans = []
     for t in layer.tensors:
-        problem = graph.layers[graph.owner(t)].problem if t in graph.shared else layer.problem
-        axes = tuple(tuple((c, problem.extents[d]) for d, c in axis.terms) for axis in problem.tensor(t).axes)
+        axes = graph.spans(t)
         bits = []
         for name in graph.memories:
             users = [graph.layers[u] for u in graph.uses[t] if name in _names(graph.layers[u].chip)]

@@ -10,11 +10,11 @@ from tileloom.architecture.model import Architecture
 from tileloom.cost.fused import FusedCost, fused_cost
 from tileloom.fusion.optimal.build import chain_for, tree_of
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import Key, Limits
 from tileloom.fusion.optimal.halo_build import KeptTile, kept_tiles
 from tileloom.fusion.optimal.halo_plan import HaloOptions, TileLoop
 from tileloom.fusion.optimal.join import Choice
 from tileloom.fusion.optimal.kinds import kinds_of
-from tileloom.fusion.optimal.rows import Key, Limits
 from tileloom.fusion.optimal.solve import Found, Solver
 from tileloom.mapping.fused import read_branches
 from tileloom.mapping.fused_legality import tensors_between
@@ -31,6 +31,7 @@ class FusedResult:
 
     status       as in SearchResult;  lower_bound: no schedule of the declared space is below it
     unfused      value of the best schedule with every shared tensor in the outermost memory (inf: there is none)
+    alone        per problem (energy_pj, cycles) of its own best mapping with every tensor outermost (None: none fits)
     kept         per shared tensor on chip: (tensor, memory, trips of the loops above it)
     tiles        how tensors under tile loops are cut, one row per loop
     depths       per cut between problems the number of loops shared across it
@@ -44,6 +45,7 @@ class FusedResult:
     cost: FusedCost | None = None
     lower_bound: float = 0.0
     unfused: float = inf
+    alone: tuple[tuple[float, float] | None, ...] = ()
     kept: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
     tiles: tuple[KeptTile, ...] = ()
     depths: tuple[int, ...] = ()
@@ -123,6 +125,7 @@ def fused_optimal(
         rest = fused_optimal(graph, objective, gap=gap, max_fused_loops=0, reversed_copies=reversed_copies)
         lower = min(rest.value, found.lower_bound)
         return replace(rest, status="stopped" if lower < rest.value else rest.status, lower_bound=lower)
+    alone = {k: k.unfused() for k in dict.fromkeys(kinds)}
     lower = value if isclose(found.lower_bound, found.value, rel_tol=1e-9) else min(value, found.lower_bound)
     return FusedResult(
         graph=graph,
@@ -132,6 +135,7 @@ def fused_optimal(
         cost=cost,
         lower_bound=lower,
         unfused=found.unfused,
+        alone=tuple(alone[k] for k in kinds),
         kept=tuple((t, graph.memories[m - 1], tuple(_trips(n) for _, n in loops)) for t, (m, loops) in kept.items()),
         tiles=tuple(x for t, key in kept.items() for x in kept_tiles(t, key, graph.memories)),
         depths=depths,
@@ -149,7 +153,9 @@ def reads_early(graph: FusedGraph, mapping: MappingTree, kept: dict[str, Key]) -
     does not see (it knows where tensors are backed, not where they are copied to). Such a schedule does not count."""
     problems = [layer.problem for layer in graph.layers]
     found, _ = read_branches(mapping, problems)
-    faults = passing_faults(mapping, found, _chips(graph, kept), tensors_between(problems))
+    aligned = {t: layout.aligned for t, layout in graph.layouts.items()}
+    joined = frozenset(t for t, layout in graph.layouts.items() if layout.extents)
+    faults = passing_faults(mapping, found, _chips(graph, kept), tensors_between(problems), aligned, joined)
     return any(d.code == "E-EARLY" for d in faults)
 
 
@@ -173,6 +179,7 @@ def cost_of(
         persistent=persistent,
         counts={layer.name: layer.count for layer in graph.layers},
         reversed_copies=reversed_copies,
+        joined={t: graph.elements(t) for t, layout in graph.layouts.items() if layout.extents},
     )
 
 

@@ -13,9 +13,13 @@ from math import inf, isfinite
 import numpy as np
 
 from tileloom.fusion.optimal.bounds import Forest, Messages, Passer, forest_of
+from tileloom.fusion.optimal.cuts import CutBuilder, CutNetwork
+from tileloom.fusion.optimal.exact import refine, refine_beside, solve
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import OUTSIDE, Group
 from tileloom.fusion.optimal.join import Choice, Joined, Joiner
-from tileloom.fusion.optimal.rows import OUTSIDE, Group, Key, KindRows
+from tileloom.fusion.optimal.least import least_of
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.search.optimal.arrays import Floats
 from tileloom.search.optimal.kernels import EDP, LATENCY
 
@@ -56,10 +60,11 @@ class Solver:
         self.forest: Forest = forest_of(graph)
         self.passer = Passer(graph, self.forest, kinds)
         self.distinct = list(dict.fromkeys(kinds))
-        self.least = {k: k.least() for k in self.distinct}
+        self.least = {k: least_of(k) for k in self.distinct}
         self.whole = tuple(sum(self.least[k][j] for k in kinds) for j in (0, 1))
         self.counts = {"labels": 0, "widest": 0, "groups refined": 0, "groups solved": 0, "rows": 0, "rounds": 0}
-        self.joiner = Joiner(graph, kinds, objective, early_reads=early_reads)
+        self.builder = CutBuilder(graph, kinds, objective, early_reads=early_reads)
+        self.joiner = Joiner(graph, kinds, objective)
 
     def value(self, energy: float, cycles: float) -> float:
         return cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
@@ -85,6 +90,7 @@ class Solver:
             return Found(inf, inf, (), unfused, counts=self.counts)
         best, choices = unfused, tuple[Choice, ...]()
         lower = max(lower, self._cheapest_path(lower, best))
+        lower = max(lower, self._cut_path(lower, best))
         step = (FIRST - 1) / len(self.kinds)
         for beam, share in ((1, step), (BEAM, 4 * step)):
             found = self._attempt(min(lower * (1 + share), best), beam)
@@ -120,7 +126,7 @@ class Solver:
             inside = [k.templates[s.template].fused.template.inside & k.kind.persistent for s in group.sources]
             sources = [s for s, lasting in zip(group.sources, inside) if not lasting]
             alone = Group(group.keys, group.loops, group.room, sources)
-            front = k.solve(alone, k.value(*own) * (1 + SLACK), (0.0, 0.0))
+            front = solve(k, alone, k.value(*own) * (1 + SLACK), (0.0, 0.0))
             found[k] = Choice(alone, min(range(len(front.values)), key=lambda r: k.value(*front.values[r, :2])))
         return tuple(found[k] for k in self.kinds)
 
@@ -134,7 +140,7 @@ class Solver:
         yield best * (1 + SLACK)
 
     def _cheapest_path(self, lower: float, best: float) -> float:
-        """Solves the groups along the cheapest path until all of them are exact; returns the bound they give.
+        """Makes bounds exact along the cheapest path through the forest until it stays; returns the bound it gives.
 
         Only what lies below a threshold is looked at, which rises until it encloses the path.
         """
@@ -150,70 +156,102 @@ class Solver:
                 share *= 2
                 continue
             lower = max(lower, total)
-            self.path = self._path(groups, messages)
-            if not self.path or not self._refine(groups, messages):
+            if not self._refine_forest(groups, messages):
                 break
         return lower
 
-    def _refine(self, groups: Sequence[Sequence[Group]], messages: tuple[Messages | None, Messages | None]) -> int:
-        """Makes bounds exact along the cheapest path and for a few more groups of each layer; how many were not yet."""
-        wanted = {id(g): (self.kinds[i], g) for i, g in self.path if not g.refined}
-        if not wanted:
-            return 0
+    def _refine_forest(
+        self, groups: Sequence[Sequence[Group]], messages: tuple[Messages | None, Messages | None]
+    ) -> int:
+        """Makes bounds exact for the cheapest groups of each layer; 0 when the cheapest one of each is exact."""
+        wanted: dict[int, tuple[KindRows, Group]] = {}
+        stays = True
         for i, own in enumerate(groups):
-            open_ones = [n for n in np.argsort(self._through_kept(messages, i), kind="stable") if not own[n].refined]
-            for n in open_ones[:NEAR]:
+            order = np.argsort(self._through(messages, i)[self.kept_at[i]], kind="stable")
+            stays &= not len(order) or own[order[0]].refined
+            for n in [n for n in order if not own[n].refined][:NEAR]:
                 wanted[id(own[n])] = (self.kinds[i], own[n])
+        if stays:
+            return 0
         for kind, g in wanted.values():
-            kind.refine(g)
+            refine(kind, g)
         self.counts["groups refined"] += len(wanted)
         return len(wanted)
 
-    def _path(
-        self, groups: Sequence[Sequence[Group]], messages: tuple[Messages | None, Messages | None]
-    ) -> list[tuple[int, Group]]:
-        """Per layer the cheapest group that agrees with its parent's; empty when there is none."""
-        chosen: dict[str, Key] = {}
-        found = []
-        for i, own in enumerate(groups):
-            layer = self.graph.layers[i]
-            agreed = {layer.tensors.index(t): k for t, k in chosen.items() if t in layer.tensors}
-            parent = self.forest.parent[i]
-            must = {layer.tensors.index(parent): chosen[parent]} if parent in chosen else {}
-            best, choice = None, None
-            through = self._through_kept(messages, i)
-            for n, g in enumerate(own):
-                if any(g.keys[p] != k for p, k in must.items()):
-                    continue
-                # Of ties the one that agrees with more tensors, shares fewer loops, and is solved already.
-                differs = sum(g.keys[p] != k for p, k in agreed.items())
-                rank = (float(through[n]) * (1 + 1e-3 * differs), differs, len(g.loops), g.front is None)
-                if best is None or rank < best:
-                    best, choice = rank, g
-            if choice is None:
-                return []
-            found.append((i, choice))
-            for p, t in enumerate(layer.tensors):
-                if t in self.graph.shared:
-                    chosen.setdefault(t, choice.keys[p])
-        return found
+    def _cut_path(self, lower: float, best: float) -> float:
+        """As `_cheapest_path` over the states of cuts, which agree on every tensor; keeps the path in `self.path`."""
+        share = (FIRST - 1) / len(self.kinds)
+        while True:
+            most = min(lower * (1 + share), best)
+            network = self._network(most)
+            total = self._settle(network, most)
+            if total <= most * (1 + SLACK):
+                return max(lower, total)
+            lower = max(lower, most)
+            if most >= best:
+                return best
+            share *= 2
+
+    def _network(self, most: float) -> CutNetwork:
+        groups, messages = self._remaining(most)
+        network = self.builder.build(groups, self.forest, messages, most * (1 + SLACK))
+        network.relax(most)
+        network.prune(most * (1 + SLACK))
+        return network
+
+    def _settle(self, network: CutNetwork, most: float) -> float:
+        """Makes costs exact along the cheapest path until it stays or is above `most`; returns what it costs."""
+        while True:
+            total = network.relax(most)
+            network.prune(most * (1 + SLACK))
+            if total > most * (1 + SLACK):
+                return total
+            self.path = network.path()
+            wanted: dict[object, tuple[KindRows, Group, tuple[int, ...]]] = {}
+            for i, n in enumerate(self.path):
+                self._want(network, i, n, most, wanted)
+            if not wanted:
+                return total
+            for i in range(len(self.kinds)):
+                before = len(wanted)
+                for n in np.argsort(network.through(i), kind="stable")[: 4 * NEAR].tolist():
+                    self._want(network, i, n, most, wanted)
+                    if len(wanted) >= before + NEAR:
+                        break
+            for kind, g, passing in wanted.values():
+                if any(passing):
+                    refine_beside(kind, g, passing)
+                else:
+                    refine(kind, g)
+                    g.refresh(most, self.objective)
+            self.counts["groups refined"] += len(wanted)
+
+    def _want(
+        self,
+        network: CutNetwork,
+        i: int,
+        n: int,
+        most: float,
+        wanted: dict[object, tuple[KindRows, Group, tuple[int, ...]]],
+    ) -> None:
+        g, passing = network.choice(i, n)
+        known = g.front is not None and g.front.limit >= most
+        if not known and not (((passing, inf) in g.beside) if any(passing) else g.refined):
+            wanted[id(g), passing] = (self.kinds[i], g, passing)
 
     def _attempt(self, most: float, beam: int) -> tuple[float, tuple[Choice, ...]] | None:
         """A schedule from few groups and labels: it need not be the best, but it bounds the best from above."""
-        groups, messages = self._remaining(most)
-        if beam == 1:
-            listed: list[list[Group]] = [[] for _ in groups]
-            for i, g in getattr(self, "path", []):
-                listed[i] = [g]
-        else:
-            listed = []
-            for i, own in enumerate(groups):
-                through = self._through_kept(messages, i)
-                listed.append([own[n] for n in np.argsort(through, kind="stable")[:beam]])
-        if any(not own for own in listed):
+        network = self._network(most)
+        if network.total > most * (1 + SLACK):
             return None
-        self._solve_groups([(i, g) for i, own in enumerate(listed) for g in own], messages, most)
-        joined = self.joiner.run(listed, self.forest, messages, most * (1 + SLACK), beam=beam)
+        path = network.path()
+        for i, layer in enumerate(network.layers):
+            kept = [path[i]] if beam == 1 else np.sort(np.argsort(network.through(i), kind="stable")[:beam])
+            layer.source, layer.group, layer.target = layer.source[kept], layer.group[kept], layer.target[kept]
+            layer.cost = layer.cost[kept]
+        self._solve_groups(network, most)
+        network.relax(most)
+        joined = self.joiner.run(network, most * (1 + SLACK), beam=beam)
         self._count(joined)
         if not joined.points:
             return None
@@ -227,16 +265,14 @@ class Solver:
             rest = tuple(w - own for w, own in zip(self.whole, self.least[k]))
             k.expand(most * (1 + SLACK), (rest[0], rest[1]))
 
-    def _messages(self, of_kind: dict[KindRows, list[Group]]) -> tuple[Messages | None, Messages | None]:
-        numbers = {
-            k: [np.array([n[g.keys[p]] for g in own], dtype=np.int64) for p, n in enumerate(k.numbers)]
-            for k, own in of_kind.items()
-        }
+    def _messages(self, most: float) -> tuple[Messages | None, Messages | None]:
+        known = {k: k.known(most) for k in self.distinct}
+        numbers = {k: n for k, (_, n) in known.items()}
         energy = cycles = None
         if self.objective != LATENCY:
-            energy = self.passer.run(numbers, {k: np.array([g.energy for g in own]) for k, own in of_kind.items()})
+            energy = self.passer.run(numbers, {k: costs[:, 0] for k, (costs, _) in known.items()})
         if self.objective in (LATENCY, EDP):
-            cycles = self.passer.run(numbers, {k: np.array([g.cycles for g in own]) for k, own in of_kind.items()})
+            cycles = self.passer.run(numbers, {k: costs[:, 1] for k, (costs, _) in known.items()})
         return energy, cycles
 
     def _through(self, messages: tuple[Messages | None, Messages | None], i: int) -> Floats:
@@ -248,9 +284,6 @@ class Solver:
         product: Floats = energy.through[i] * cycles.through[i]
         return product
 
-    def _through_kept(self, messages: tuple[Messages | None, Messages | None], i: int) -> Floats:
-        return self._through(messages, i)[self.kept_at[i]]
-
     def _total(self, messages: tuple[Messages | None, Messages | None]) -> float:
         return self.value(messages[0].total if messages[0] else 0.0, messages[1].total if messages[1] else 0.0)
 
@@ -258,40 +291,30 @@ class Solver:
         """Per layer the groups that bounds leave at a threshold."""
         self.counts["rounds"] += 1
         self._expand(most)
-        of_kind: dict[KindRows, list[Group]] = {}
-        for k in self.distinct:
-            for g in k.groups.values():
-                g.refresh(most, self.objective)
-            of_kind[k] = [g for g in k.groups.values() if g.energy < inf and g.cycles < inf]
-        groups = [of_kind[k] for k in self.kinds]
-        messages = self._messages(of_kind)
-        self.kept_at = [np.flatnonzero(self._through(messages, i) <= most * (1 + SLACK)) for i in range(len(groups))]
-        return [[own[n] for n in at] for own, at in zip(groups, self.kept_at)], messages
+        messages = self._messages(most)
+        limit = min(most * (1 + SLACK), 1e300)
+        self.kept_at = [np.flatnonzero(self._through(messages, i) <= limit) for i in range(len(self.kinds))]
+        return [[k.listed[n] for n in at.tolist()] for k, at in zip(self.kinds, self.kept_at)], messages
 
-    def _solve_groups(
-        self,
-        wanted: Sequence[tuple[int, Group]],
-        messages: tuple[Messages | None, Messages | None],
-        most: float,
-    ) -> int:
-        """Exact rows (complete up to `most`) of groups of layers; returns how many were not known yet."""
-        missing = [(i, g) for i, g in wanted if g.front is None or g.front.limit < most]
+    def _solve_groups(self, network: CutNetwork, most: float) -> int:
+        """Exact rows (complete up to `most`) of the groups of a network; returns how many were not known yet."""
         rest: dict[int, tuple[KindRows, Group, float, float]] = {}
-        place: dict[int, dict[int, int]] = {}
-        for i, g in missing:
-            kind = self.kinds[i]
-            if id(kind) not in place:
-                listed = [x for x in kind.groups.values() if x.energy < inf and x.cycles < inf]
-                place[id(kind)] = {id(x): n for n, x in enumerate(listed)}
-            n = place[id(kind)][id(g)]
-            energy = messages[0].through[i][n] - g.energy if messages[0] is not None else 0.0
-            cycles = messages[1].through[i][n] - g.cycles if messages[1] is not None else 0.0
-            known = rest.get(id(g))
-            if known is not None:
-                energy, cycles = min(energy, known[2]), min(cycles, known[3])
-            rest[id(g)] = (kind, g, float(energy), float(cycles))
+        for kind, layer in zip(self.kinds, network.layers):
+            others = layer.done[layer.source] + layer.rest_after[layer.target]
+            least = np.full((len(layer.groups), 2), inf)
+            np.minimum.at(least, layer.group, others)
+            for n in np.unique(layer.group).tolist():
+                g = layer.groups[n]
+                if g.front is not None and g.front.limit >= most:
+                    continue
+                energy, cycles = least[n].tolist()
+                known = rest.get(id(g))
+                if known is not None:
+                    energy, cycles = min(energy, known[2]), min(cycles, known[3])
+                rest[id(g)] = (kind, g, energy, cycles)
         for kind, g, energy, cycles in rest.values():
-            front = kind.solve(g, most * (1 + SLACK), (max(energy, 0.0), max(cycles, 0.0)))
+            front = solve(kind, g, most * (1 + SLACK), (max(energy, 0.0), max(cycles, 0.0)))
+            g.refresh(most, self.objective)
             self.counts["groups solved"] += 1
             self.counts["rows"] += len(front.values)
         return len(rest)
@@ -300,19 +323,19 @@ class Solver:
 
     def _at(self, most: float) -> tuple[tuple[float, tuple[Choice, ...]] | None, float]:
         """The best schedule of at most `most` (None: there is none), and the bound of all."""
-        for _ in range(MAX_PATHS):
-            groups, messages = self._remaining(most)
-            if any(not own for own in groups):
+        network = self._network(most)
+        if self._settle(network, most) > most * (1 + SLACK):
+            return None, most
+        while self._solve_groups(network, most):
+            if network.relax(most) > most * (1 + SLACK):
                 return None, most
-            wanted = [(i, g) for i, own in enumerate(groups) for g in own]
-            if not self._solve_groups(wanted, messages, most):
-                break
-        joined = self.joiner.run(groups, self.forest, messages, most * (1 + SLACK))
+            network.prune(most * (1 + SLACK))
+        joined = self.joiner.run(network, most * (1 + SLACK))
         self._count(joined)
         if not joined.points:
             return None, most
         energy, cycles, choices = min(joined.points, key=lambda p: self.value(p[0], p[1]))
-        return (self.value(energy, cycles), choices), self._total(messages)
+        return (self.value(energy, cycles), choices), network.total
 
     def _count(self, joined: Joined) -> None:
         self.counts["labels"] += joined.labels

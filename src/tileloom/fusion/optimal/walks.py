@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tileloom.fusion.optimal.graph import FusedGraph
-from tileloom.fusion.optimal.rows import Group, Key
+from tileloom.fusion.optimal.groups import Group, Key
 
 Walk = tuple[int, ...]
 """Per loop below a tensor's hold that is open since it was written: the axis that a trip finishes a tile of, or -1."""

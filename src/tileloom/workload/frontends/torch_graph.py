@@ -43,7 +43,7 @@ def read_torch(
     recorder.program(exported)
     label = name or type(module).__name__
     nodes = nodes_of(recorder.calls, recorder.tensors)
-    return network_of(label, nodes, recorder.tensors, source=f"torch:{label}", bits=bits)
+    return network_of(label, nodes, recorder.tensors, source=f"torch:{label}", bits=bits, outputs=recorder.outputs)
 
 
 def _torch() -> Any:
@@ -103,6 +103,7 @@ class _Recorder:
         self.torch = torch
         self.calls: list[Call] = []
         self.tensors: dict[str, TensorFacts] = {}
+        self.outputs: tuple[str, ...] = ()
 
     def program(self, exported: Any) -> None:
         signature = exported.graph_signature
@@ -115,7 +116,8 @@ class _Recorder:
         for node in exported.graph.nodes:
             if node.op == "placeholder":
                 values[node] = self.define(node.name, node.meta.get("val"), node.name in weights)
-        self.graph(exported.graph_module, values, "")
+        left = self.graph(exported.graph_module, values, "")
+        self.outputs = tuple(r.name for r in _flat(left))
 
     def define(self, name: str, value: Any, weight: bool = False) -> Any:
         """Notes the tensors of a node's value; a `Ref` to it, or a list of them, or the plain value."""
