@@ -17,7 +17,9 @@ GOAL_S = 60.0
 
 def main(flags: Sequence[str] = ()) -> Iterator[str]:
     cases = [("mobilenetv2", "edge-tpu-like", 0.0), ("resnet18", "edge-tpu-like", 0.0), ("resnet18", "eyeriss", 0.05)]
+    cases += [("bert-base", "edge-tpu-like", 0.0), ("resnet50", "edge-tpu-like", 0.0)]
     if "--full" in flags:
+        cases += [("efficientnet-b0", "edge-tpu-like", 0.0)]
         cases += [("mobilenetv2", "eyeriss", 0.0), ("resnet18", "eyeriss", 0.0)]
     for name, chip, gap in cases:
         graph = graph_of_network(tl.load_network(name), tl.load_architecture(chip))

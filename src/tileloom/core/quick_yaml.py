@@ -18,7 +18,7 @@ MAX_DEPTH = 30
 """Of lines, and again of brackets in a line; the complete readers take 64 levels."""
 
 Table = Callable[[str, int, list[tuple[str, Any]]], Any]
-"""(tag, line, pairs) of a table -> the table."""
+"""(tag, line, pairs) of a table -> the table, whose attribute `tag` can be set."""
 
 
 class NotQuick(Exception):  # noqa: N818 - no error: it says who reads the text

@@ -31,12 +31,12 @@ def load_tagged(text: str, file: str) -> Any:
     Raises InputError with the line for a syntax error, a key given twice or a document that is too large.
     """
     try:
-        return read_quickly(text, _table)
+        return read_quickly(text, tagged_table)
     except NotQuick:
         return _load_completely(text, file)
 
 
-def _table(tag: str, line: int, pairs: list[tuple[str, Any]]) -> TaggedMap:
+def tagged_table(tag: str, line: int, pairs: list[tuple[str, Any]]) -> TaggedMap:
     result = TaggedMap(tag, line)
     result.update(pairs)
     return result

@@ -162,18 +162,12 @@ def terms(order: TensorOrder, architecture: Architecture, *, copy: bool) -> Iter
                     yield Term(toll, "read", end, passing, one_toll)
 
 
-_FIRST: dict[str, Pace] = {"relevant": "all", "irrelevant": "widest", "partial": "start"}
-
-
 def first_visits(order: TensorOrder, rule: Rule) -> Rule:
     """Of the visits of `rule`, those that see an output tile first.
 
     In time every iteration of fully relevant loops, one of loops that do not index the tensor, the first of halo loops.
     """
-    first = {d: _FIRST[order.tensor.relevance(d)] for d in order.nest.extents}
-    return tuple(
-        [first[n.dim] if isinstance(n, Loop) and n.axis is None else pace for pace, (_, n) in zip(rule, order.nodes)]
-    )
+    return tuple([first or pace for first, pace in zip(order.first, rule)])
 
 
 class Wires:
@@ -232,7 +226,7 @@ def _sliding(order: TensorOrder, end: int, rule: Rule) -> int:
     if not in_time or not slides(order.tensor, in_time[-1][1]):
         return order.volume(end, rule)
     place, loop = in_time[-1]
-    paces = order.paces(end, rule)
+    paces = order.paces(end, rule, nest.extents)
     spreads = {d: nest.spread(d, p) for d, p in paces.items()}
     own = [(n, pace) for (_, n), pace in zip(nest.loops[loop.dim], paces[loop.dim])]
     moved = moves(nest.extents[loop.dim], own, order.places[loop.dim].index(place))

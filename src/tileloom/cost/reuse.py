@@ -6,7 +6,8 @@ is decided in counts.py, what it costs in models/.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from typing import Literal
@@ -55,6 +56,8 @@ def first_tile(loop: Loop, size: int) -> int:
 
 
 def widest_tile(loop: Loop, size: int, full: int) -> int:
+    if loop.first is None and loop.last is None:
+        return min(loop.tile, size)
     return max(tile_sizes(loop, size, full))
 
 
@@ -86,6 +89,7 @@ def _paced(loop: Loop, pace: Pace, size: int, full: int) -> Spread:
     return {widest_tile(loop, size, full) if pace == "widest" else first_tile(loop, size): 1}
 
 
+@lru_cache(maxsize=4096)
 def axis_groups(tensor: Tensor) -> tuple[tuple[tuple[str, ...], tuple[Axis, ...]], ...]:
     """Axes that share dims, directly or through others, together with these dims; groups are independent."""
     groups: list[tuple[set[str], list[Axis]]] = []
@@ -119,6 +123,9 @@ def group_volume(axes: Sequence[Axis], spreads: Mapping[str, Spread]) -> int:
     """Elements along axes, summed over all visits; `spreads` has just the dims of these axes, or one of no axis."""
     if not axes:
         return prod([sum(s.values()) for s in spreads.values()])
+    if len(spreads) == 1 and len(axes) == 1:
+        ((dim, tiles_of_dim),) = spreads.items()
+        return sum([visits * axes[0].span({dim: tile}) for tile, visits in tiles_of_dim.items()])
     group = 0
     for tiles in product(*[s.items() for s in spreads.values()]):
         size = {d: tile for d, (tile, _) in zip(spreads, tiles)}
@@ -214,6 +221,7 @@ class TensorOrder:
         even_dims = nest.even.difference(*[dims for dims, _ in self._rough])
         self._trips = [(position[i], nest.trips[i]) for d in even_dims for i, _ in nest.loops[d]]
         self._volumes: dict[tuple[int, Rule], int] = {}
+        self._factors: dict[tuple[tuple[str, ...], tuple[Rule, ...]], int] = {}
         self._tiles: dict[int, int] = {}
 
     def volume(self, end: int, rule: Rule) -> int:
@@ -227,11 +235,22 @@ class TensorOrder:
                 if position < end and rule[position] == "all":
                     found *= trips
             if self._rough:
-                paces = self.paces(end, rule)
-                for dims, axes in self._rough:
-                    found *= group_volume(axes, {d: self.nest.spread(d, paces[d]) for d in dims})
+                found *= self._rough_volume(end, rule)
             self._volumes[key] = found
         return found
+
+    def _rough_volume(self, end: int, rule: Rule) -> int:
+        """The factors of the groups with tiles of several sizes, each found once: most rules count most loops alike."""
+        total = 1
+        paces = self.paces(end, rule, [d for dims, _ in self._rough for d in dims])
+        for dims, axes in self._rough:
+            key = dims, tuple([paces[d] for d in dims])
+            factor = self._factors.get(key)
+            if factor is None:
+                factor = group_volume(axes, {d: self.nest.spread(d, paces[d]) for d in dims})
+                self._factors[key] = factor
+            total *= factor
+        return total
 
     def _even_tile(self, end: int) -> int:
         """Elements of the tile at `end` along the axes whose dims have tiles of one size."""
@@ -244,13 +263,22 @@ class TensorOrder:
             self._tiles[end] = prod([axis.span(tile) for axis in self._even_axes])
         return self._tiles[end]
 
-    def paces(self, end: int, rule: Rule) -> dict[str, Rule]:
-        """Paces of the loops of each dim, outermost first, to the last before position `end`.
+    @cached_property
+    def first(self) -> tuple[Pace | None, ...]:
+        """By position, how a loop in time counts where only the visits count that see a tile first; None for others."""
+        pace: dict[str, Pace] = {"relevant": "all", "irrelevant": "widest", "partial": "start"}
+        relevance = self.tensor.relevance
+        return tuple(
+            [pace[relevance(n.dim)] if isinstance(n, Loop) and n.axis is None else None for _, n in self.nodes]
+        )
+
+    def paces(self, end: int, rule: Rule, dims: Iterable[str]) -> dict[str, Rule]:
+        """Paces of the loops of each of the dims, outermost first, to the last before position `end`.
 
         A loop that comes before `end` in the mapping, but not for this tensor, is seen at its largest tile.
         """
         known: Rule = (*rule[:end], *(_WIDEST for _ in rule[end:]))
-        return {d: tuple([known[p] for p in _before(end, places)]) for d, places in self.places.items()}
+        return {d: tuple([known[p] for p in _before(end, self.places[d])]) for d in dims}
 
 
 def _before(end: int, places: list[int]) -> list[int]:

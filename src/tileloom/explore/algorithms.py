@@ -256,22 +256,21 @@ def _headline(outcomes: Sequence[Outcome]) -> Iterable[tuple[str, str, str]]:
 
 
 def _chart(outcomes: Sequence[Outcome]) -> Bars:
+    """EDP against the least of the problem, so that problems of any size stand in one chart."""
+    least: dict[str, float] = {}
+    for o in outcomes:
+        if o.core_edp is not None:
+            name = o.rewrite.native.name
+            least[name] = min(least.get(name, o.core_edp), o.core_edp)
     rows = []
     for o in outcomes:
         if o.core_edp is not None and o.total_edp is not None:
-            rows.append(
-                (
-                    f"{o.rewrite.native.name}, {RULES[o.rule]}",
-                    o.rewrite.label,
-                    (o.core_edp, max(0.0, o.total_edp - o.core_edp)),
-                    f"{o.core_edp:.3e} alone, {o.total_edp:.3e} with moves",
-                )
-            )
+            unit = least[o.rewrite.native.name]
+            parts = (o.core_edp / unit, max(0.0, o.total_edp - o.core_edp) / unit)
+            rows.append((o.rewrite.native.name, f"{o.rewrite.label}, {RULES[o.rule]}", parts, f"{o.total_edp:.3e}"))
     return Bars(
         title="Energy-delay product",
-        lead="Of the mapped problem alone, and what the moves of the rewrite add.",
+        lead="Times the least of the problem: of what is mapped alone, and what the moves of the rewrite add; pJ * cycles at the end.",
         parts=("alone", "moves"),
         rows=tuple(rows),
-        unit="pJ * cycles",
-        logarithmic=True,
     )

@@ -95,11 +95,12 @@ def arch_result(
         settings={
             "architecture": architecture.name,
             "objective": objective,
-            "filled by": filling_memory(architecture, memory).name if swept else "",
+            **({"filled by": filling_memory(architecture, memory).name} if swept else {}),
         },
         headline=tuple(headline),
         notes=(
-            "Every variant has the best mapping its search found; energy per access is kept while bandwidth changes.",
+            "Every variant has the best mapping its search found; status stopped: the search ended before its proof.",
+            *(("Energy per access is kept while bandwidth changes.",) if swept else ()),
         ),
         charts=tuple(_charts(points)),
         brief=tuple(c.name for c in COLUMNS if c.name not in hidden),
@@ -167,6 +168,7 @@ def _charts(points: Sequence[Point]) -> list[Chart]:
                     y="EDP / least EDP",
                     series=tuple((name, tuple(sorted(found))) for name, found in series.items()),
                     ticks=tuple(sorted(ticks.items())) if len(ticks) <= 16 else (),
+                    log_y=any(y > 5 for found in series.values() for _, y, _ in found),
                 )
             )
     return charts

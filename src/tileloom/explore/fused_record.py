@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import to_json
 from tileloom.cost.fused import FusedCost
 from tileloom.explore.fusers import FuseCall
+from tileloom.fusion.optimal.alone import layer_by_layer
 from tileloom.fusion.optimal.mapper import FusedResult
 from tileloom.search.objective import OBJECTIVES, Objective
 
@@ -25,8 +27,11 @@ MOST_KEPT = 24
 """Tensors kept on chip that the text lists one by one; run.json has them all."""
 
 
-def record_of(result: FusedResult) -> dict[str, Any]:
-    """Everything a script needs: value, proof, schedule, what is kept where, and what is alive while each layer runs."""
+def record_of(result: FusedResult, alone: Sequence[tuple[float, float] | None] = ()) -> dict[str, Any]:
+    """Everything a script needs: value, proof, schedule, what is kept where, and what is alive while each layer runs.
+
+    alone   per problem (pJ, cycles) layer by layer, where it is known
+    """
     cost = result.cost
     return {
         "version": __version__,
@@ -61,7 +66,7 @@ def record_of(result: FusedResult) -> dict[str, Any]:
                 "alone": None if own is None else {"energy_pj": own[0], "cycles": own[1]},
             }
             for (name, c), n, own in (
-                zip(cost.costs, cost.counts, result.alone or (None,) * len(cost.costs)) if cost is not None else ()
+                zip(cost.costs, cost.counts, alone or (None,) * len(cost.costs)) if cost is not None else ()
             )
         ],
         "occupancy": _occupancy(cost) if cost is not None else [],
@@ -112,13 +117,23 @@ class FusedAnswer:
         return self.result.cost is None
 
     def as_plain(self) -> dict[str, Any]:
-        return {"network": self.network, "architecture": self.architecture, **record_of(self.result)}
+        return {"network": self.network, "architecture": self.architecture, **record_of(self.result, self.alone)}
+
+    @cached_property
+    def alone(self) -> tuple[tuple[float, float] | None, ...]:
+        """Per problem (pJ, cycles) layer by layer."""
+        if self.result.cost is None:
+            return ()
+        return layer_by_layer(self.result.graph, self.result.objective)
 
     def __str__(self) -> str:
         result = self.result
         lines = [f"note: {n}" for n in result.graph.notes]
         if result.cost is None:
-            return "\n".join([*lines, f"{result.graph.name}: nothing fits", *(f"  {r}" for r in result.reasons)])
+            said = (
+                "nothing fits" if result.status == "infeasible" else f"no schedule yet, bound {result.lower_bound:.6g}"
+            )
+            return "\n".join([*lines, f"{result.graph.name}: {said}", *(f"  {r}" for r in result.reasons)])
         lines.append(f"{result.graph.name}: {len(result.graph.layers)} problems in {len(result.stacks)} stacks")
         for number, stack in enumerate(result.stacks, 1):
             lines += self._stack(number, stack)
@@ -138,7 +153,7 @@ class FusedAnswer:
         assert result.cost is not None
         at = {layer.name: i for i, layer in enumerate(result.graph.layers)}
         fused = sum(result.cost.costs[at[n]][1].energy_pj * result.cost.counts[at[n]] for n in stack)
-        own = [result.alone[at[n]] for n in stack] if result.alone else [None]
+        own = [self.alone[at[n]] for n in stack]
         before = sum(a[0] for a in own if a is not None)
         saved = f", alone {before / 1e6:.4g} µJ" if None not in own and before else ""
         kept = [k for k in result.kept if result.graph.layers[result.graph.uses[k[0]][0]].name in set(stack)]
@@ -168,7 +183,14 @@ def fuse_optimal(call: FuseCall) -> FusedAnswer:
     network = load_network(call.network, bind=dict(call.bind), variables=dict(call.variables))
     chip = load_architecture(call.architecture)
     graph = graph_of_network(network, chip)
-    result = fused_optimal(graph, objective, gap=call.gap, max_fused_loops=call.max_fused_loops)
+    result = fused_optimal(
+        graph,
+        objective,
+        gap=call.gap,
+        max_fused_loops=call.max_fused_loops,
+        max_steps=call.max_steps,
+        time_limit_s=call.time_limit_s,
+    )
     answer = FusedAnswer(result, network.name, chip.name)
     if call.out is not None:
         write_fused_run(answer, call.out)

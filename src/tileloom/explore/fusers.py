@@ -19,6 +19,7 @@ class FuseCall:
 
     out   folder to write into, or None;  gap: stop at this proven share;  max_fused_loops: None = no limit
     variables   fields of a Hugging Face configuration, variables of a template file
+    max_steps, time_limit_s   stop with the best schedule and bound known by then; None = no limit
     """
 
     network: str
@@ -30,6 +31,8 @@ class FuseCall:
     gap: float = 0.0
     max_fused_loops: int | None = 1
     variables: Mapping[str, object] = field(default_factory=dict)
+    max_steps: int | None = None
+    time_limit_s: float | None = None
 
 
 class FuseAnswer(Protocol):

@@ -37,6 +37,6 @@ class Axis:
             return
         span = self.high - self.low
         step = 10.0 ** floor(log10(span))
-        step = next(s for s in (step / 10, step / 5, step / 2, step) if span / s <= 8)
+        step = next(s for s in (step / 10, step / 5, step / 2, step, 2 * step) if span / s <= 8)
         for i in range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1):
             yield self.at(i * step), f"{i * step:.6g}"

@@ -45,7 +45,10 @@ class Axis:
 
     def span(self, tile: Mapping[str, int]) -> int:
         """Positions from the first to the last index touched by a tile: 1 + sum c * (tile - 1)."""
-        return 1 + sum(c * (tile[d] - 1) for d, c in self.terms)
+        span = 1
+        for dim, coefficient in self.terms:
+            span += coefficient * (tile[dim] - 1)
+        return span
 
     def __str__(self) -> str:
         text = "+".join(d if c == 1 else f"{c}*{d}" for d, c in self.terms)
@@ -72,7 +75,10 @@ class Tensor:
 
     def footprint(self, tile: Mapping[str, int]) -> int:
         """Elements of the hyper-rectangle touched by a tile (gaps of a stride larger than the kernel included)."""
-        return prod(axis.span(tile) for axis in self.axes)
+        elements = 1
+        for axis in self.axes:
+            elements *= axis.span(tile)
+        return elements
 
     def relevance(self, dim: str) -> Literal["relevant", "partial", "irrelevant"]:
         """'relevant': alone on every axis that has it; 'partial': in a sum with another (halo); 'irrelevant': absent."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -13,6 +12,7 @@ from tileloom.cli import options as o
 if TYPE_CHECKING:
     from tileloom.explore.depth_first.run import StudyResult
     from tileloom.explore.depth_first.study import Study
+    from tileloom.explore.fusers import FuseCall
 
 SHOWN = 12
 """Points that the table on the screen holds; all are in the files."""
@@ -51,6 +51,16 @@ def command(
     max_fused_loops: Annotated[
         str, typer.Option("--max-fused-loops", help="With --optimal: loops that layers may share, a number or inf.")
     ] = "1",
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit", min=0, metavar="SECONDS", help="With --optimal: stop with the best found by then."
+        ),
+    ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option("--max-steps", min=0, help="With --optimal: as --time-limit, the same on every machine."),
+    ] = None,
     bind: o.Bind = None,
     variables: o.Variables = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
@@ -72,11 +82,15 @@ def command(
 
     if optimal:
         _refuse_options(context, TILING, "--optimal searches mappings of our own, not depth-first tiles")
-        loops = _loops(max_fused_loops)
+        from tileloom.explore.fusers import FuseCall
+
         given = o.plain_pairs("--set", variables)
-        _optimal(network, arch, objective, o.sizes("--bind", bind), given, out, progress, json, gap, loops)
+        sizes, loops = o.sizes("--bind", bind), _loops(max_fused_loops)
+        call = FuseCall(network, arch or "", objective, sizes, out, None, gap, loops, given, max_steps, time_limit)
+        _optimal(call, progress, json)
     if variables:
         raise InputError("--set is for --optimal: fields of a Hugging Face model, or variables of a template")
+    _refuse_options(context, PROOF, "only --optimal takes these")
     if is_study(network):
         _refuse_options(context, ("arch", "objective", *TILING), f"{network} is a study file, which says this itself")
         study = read_study(network)
@@ -98,6 +112,9 @@ def command(
 TILING = ("mode", "tile_x", "tile_y", "cuts", "lpf_limit", "faithful", "max_layers")
 """Options of depth-first schedules only."""
 
+PROOF = ("gap", "max_fused_loops", "max_steps", "time_limit")
+"""Options of the fused optimum only."""
+
 
 def _refuse_options(context: typer.Context, own: tuple[str, ...], reason: str) -> None:
     """InputError for options that would be dropped without a word."""
@@ -109,27 +126,18 @@ def _refuse_options(context: typer.Context, own: tuple[str, ...], reason: str) -
         raise InputError(f"{reason}: leave out {', '.join(given)}")
 
 
-def _optimal(
-    network: str,
-    arch: str | None,
-    objective: str,
-    bind: dict[str, int],
-    variables: Mapping[str, object],
-    out: Path | None,
-    progress: bool,
-    json: bool,
-    gap: float,
-    max_fused_loops: int | None,
-) -> NoReturn:
+def _optimal(call: FuseCall, progress: bool, json: bool) -> NoReturn:
+    from dataclasses import replace
+
     from tileloom.cli.show import emit_json, note, progress_bar
     from tileloom.core.errors import InputError
-    from tileloom.explore.fusers import FUSERS, FuseCall
+    from tileloom.explore.fusers import FUSERS
 
-    fuser = FUSERS.get("optimal")
-    if arch is None:
+    if not call.architecture:
         raise InputError("--arch is missing: which chip?")
     with progress_bar("Fusing", progress) as callback:
-        answer = fuser(FuseCall(network, arch, objective, bind, out, callback, gap, max_fused_loops, variables))
+        answer = FUSERS.get("optimal")(replace(call, progress=callback))
+    out = call.out
     if out is not None and (out / "run.json").is_file():
         from tileloom.report.fused import write_fused_page
 

@@ -25,7 +25,7 @@ LayerNames = Annotated[
 Mapper = Annotated[str, typer.Option(help="Search method.")]
 Progress = Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither use nor write remembered answers.")]
-NODES = 300_000
+NODES = 2_000_000
 
 
 @app.command("algorithms")

@@ -30,21 +30,23 @@ def algorithm_claims(outcomes: Sequence[Outcome]) -> list[Claim]:
             verdict = (
                 "agrees" if len(ahead) == len(first) else "does not hold" if not ahead else f"{', '.join(ahead)} only"
             )
-            claims.append((f"TTGT has the lower EDP at extent {small}, {words}", verdict, _listed(first)))
+            claims.append(
+                (f"TTGT has the lower EDP at extent {small}, {words}", verdict, _listed(first, outcomes, rule, small))
+            )
     first, last = _ratios(outcomes, ONE, small), _ratios(outcomes, ONE, large)
     both = [n for n in first if n in last]
     if large > small and both:
         closing = all(last[n] >= first[n] * (1 - EVEN) for n in both)
         closed = all(last[n] > 1 - EVEN for n in both)
         verdict = "agrees: it is closed" if closed else "agrees: it narrows" if closing else "does not hold"
-        claims.append(
-            (f"the gap closes at extent {large}, one dim per axis", verdict, _listed({n: last[n] for n in both}))
-        )
+        figures = _listed({n: last[n] for n in both}, outcomes, ONE, large)
+        claims.append((f"the gap closes at extent {large}, one dim per axis", verdict, figures))
     moved = _ratios(outcomes, ONE, small, moves=True)
     if moved:
         lost = [n for n, r in moved.items() if r > 1]
         verdict = "does not hold" if len(lost) == len(moved) else "holds" if not lost else f"lost for {', '.join(lost)}"
-        claims.append((f"the same at extent {small} with the transposes paid for", verdict, _listed(moved)))
+        figures = _listed(moved, outcomes, ONE, small)
+        claims.append((f"the same at extent {small} with the transposes paid for", verdict, figures))
     return claims
 
 
@@ -60,8 +62,15 @@ def _ratios(outcomes: Sequence[Outcome], rule: str, extent: int, moves: bool = F
     return found
 
 
-def _listed(ratios: dict[str, float]) -> str:
-    return "TTGT / native: " + ", ".join(f"{name} {r:.3g}" for name, r in ratios.items())
+def _listed(ratios: dict[str, float], outcomes: Sequence[Outcome], rule: str, extent: int) -> str:
+    """The ratios, and which of the searches behind them ended before their proof."""
+    open_ends = [
+        f"{o.rewrite.native.name} {o.rewrite.label}"
+        for o in outcomes
+        if o.rule == rule and max(o.rewrite.native.extents.values()) == extent and o.result.status != "optimal"
+    ]
+    ending = f"; not proven: {', '.join(open_ends)}" if open_ends else ""
+    return "TTGT / native: " + ", ".join(f"{name} {r:.3g}" for name, r in ratios.items()) + ending
 
 
 def aspect_claims(points: Sequence[Point]) -> list[Claim]:

@@ -28,9 +28,7 @@ MAPPERS = ("optimal", "decoupled", "genetic", "hybrid", "random")
 NO_NUMBERS = (
     "No number of the paper is public or could be verified: its findings are compared in direction, not in value."
 )
-NOTE_ONE = (
-    "Every axis of the array takes one dim: with any dims on an axis all shapes are equally good for these layers."
-)
+NOTE_ONE = "Every axis of the array takes one dim; `explore-arch --dims-per-axis any` lets it take more."
 
 
 def algorithm_study(
@@ -117,7 +115,12 @@ def _mapper_result(found: Sequence[Attempt], architecture: Architecture) -> Stud
         key = (a.problem.name, a.model)
         best[key] = min(best.get(key, a.result.value), a.result.value)
     bars = [
-        (f"{a.problem.name}, {a.model}", a.mapper, (a.result.value,), f"{a.result.value:.3e}")
+        (
+            f"{a.problem.name}, {a.model}",
+            a.mapper,
+            (a.result.value / best[a.problem.name, a.model],),
+            f"{a.result.value:.3e}",
+        )
         for a in found
         if a.result.cost is not None
     ]
@@ -131,10 +134,9 @@ def _mapper_result(found: Sequence[Attempt], architecture: Architecture) -> Stud
         charts=(
             Bars(
                 title="Energy-delay product",
-                lead="Of the best mapping that each mapper, and each fixed dataflow, found.",
+                lead="Times the best of the layer and model, on a logarithmic scale from 1; pJ * cycles at the end.",
                 parts=("EDP",),
                 rows=tuple(bars),
-                unit="pJ * cycles",
                 logarithmic=True,
             ),
         ),

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tileloom.fusion.optimal.budget import LABELS_PER_STEP, Budget
 from tileloom.fusion.optimal.cuts import CutNetwork, Layer, step_of
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.groups import Front, Group
@@ -40,11 +42,15 @@ class Joined:
     widest: int
 
 
+AT_ONCE = 4_000_000
+"""Pairs of a label and a row between two looks at the budget."""
+
+
 class Joiner:
     """The join of one graph; `run` may be called with growing bounds."""
 
-    def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int) -> None:
-        self.graph, self.kinds, self.objective = graph, kinds, objective
+    def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int, budget: Budget) -> None:
+        self.graph, self.kinds, self.objective, self.budget = graph, kinds, objective, budget
         self.steps = [step_of(graph, i) for i in range(len(graph.layers))]
         self.capacity = np.array([bits for _, bits in kinds[0].kind.tracked], dtype=np.float64)
 
@@ -55,12 +61,14 @@ class Joiner:
         *,
         front: bool = False,
         beam: int = 0,
+        beaten_by: Floats | None = None,
     ) -> Joined:
         """network: relaxed transitions between groups with exact rows.
 
         most    labels whose value with the bound of the rest is above are dropped
         front   keep every non-dominated (energy, cycles);  beam: keep this many labels per cut, the best bounds first
                 (0 = all; otherwise what is found is a schedule, but perhaps not the best)
+        beaten_by  known (energy, cycles), energy ascending and cycles descending: what they beat is dropped
         """
         if not network.possible:
             return Joined((), 0, 0)
@@ -78,10 +86,10 @@ class Joiner:
             low = np.minimum.reduceat(labels[:, :2], [a for a, _ in edges.values()], axis=0)
             pairs = self._pairs(layer, table, edges, low, most)
             bounds = layer.rest_after[pairs[:, 6]]
-            found, made_by = join_pairs(
-                labels, table.rows, pairs, bounds, table.tiles, layer.passing.astype(np.float64), len(self.capacity),
-                depth, self.capacity, self.objective, most,
-            )  # fmt: skip
+            found, made_by = self._continued(labels, table, layer, pairs, bounds, depth, most)
+            if beaten_by is not None:
+                open_ones = ~_is_beaten(found[:, :2] + bounds[made_by[:, 2]], beaten_by)
+                found, made_by = found[open_ones], made_by[open_ones]
             made += len(found)
             if not len(found):
                 return Joined((), made, widest)
@@ -99,6 +107,29 @@ class Joiner:
             history.append((made_by[order, :2], table.origin))
             widest = max(widest, len(labels))
         return Joined(self._points(labels, history), made, widest)
+
+    def _continued(
+        self, labels: Floats, table: _Table, layer: Layer, pairs: Ints, bounds: Floats, depth: int, most: float
+    ) -> tuple[Floats, Ints]:
+        """Labels behind a layer and (label, row, pair) that made each; spends what they take, a share at a time."""
+        work = np.cumsum((pairs[:, 1] - pairs[:, 0]) * (pairs[:, 3] - pairs[:, 2]))
+        last = int(work[-1]) if len(work) else 0
+        edges = np.unique(np.searchsorted(work, np.arange(AT_ONCE, last + 1, AT_ONCE)))
+        found, made_by = [np.empty((0, labels.shape[1]))], [np.empty((0, 3), dtype=np.int64)]
+        passing = layer.passing.astype(np.float64)
+        for own in np.split(np.arange(len(pairs)), edges):
+            if not len(own):
+                continue
+            done = int(work[own[0] - 1]) if own[0] else 0
+            self.budget.spend(1 + (int(work[own[-1]]) - done) // LABELS_PER_STEP)
+            some, by = join_pairs(
+                labels, table.rows, pairs[own], bounds[own], table.tiles, passing, len(self.capacity), depth,
+                self.capacity, self.objective, most,
+            )  # fmt: skip
+            by[:, 2] += own[0]
+            found.append(some)
+            made_by.append(by)
+        return np.vstack(found), np.vstack(made_by)
 
     def _start(self, depth: int) -> Floats:
         memories = len(self.capacity)
@@ -208,6 +239,13 @@ class _Table:
     origin: list[tuple[Group, int]]
     spans: list[tuple[int, int]]
     tiles: Floats
+
+
+def _is_beaten(points: Floats, known: Floats) -> NDArray[np.bool_]:
+    """Which (energy, cycles) are not below some known point in either number, to a relative 1e-9."""
+    at = np.searchsorted(known[:, 0], points[:, 0] * (1 + 1e-9), side="right") - 1
+    beaten: NDArray[np.bool_] = (at >= 0) & (known[np.maximum(at, 0), 1] <= points[:, 1] * (1 + 1e-9))
+    return beaten
 
 
 __all__ = ["Choice", "Joined", "Joiner"]

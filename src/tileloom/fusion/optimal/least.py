@@ -9,6 +9,7 @@ from math import inf
 
 import numpy as np
 
+from tileloom.fusion.optimal.budget import Budget
 from tileloom.fusion.optimal.exact import refine
 from tileloom.fusion.optimal.rows import KindRows
 from tileloom.search.optimal.kernels import EDP, LATENCY
@@ -17,8 +18,11 @@ STEP = 1.01
 """Growth of the limit up to which choices are listed."""
 
 
-def least_of(kind: KindRows) -> tuple[float, float]:
-    """(energy, cycles) of the cheapest group: exact for the one objective; for EDP the first bounds of both."""
+def least_of(kind: KindRows, budget: Budget) -> tuple[float, float]:
+    """(energy, cycles) of the cheapest group: exact for one objective; for EDP the first bounds of both.
+
+    Raises OutOfBudgetError.
+    """
     least = kind.least()
     if kind.kind.problem.copy or kind.objective == EDP or not len(kind.bounds):
         return least
@@ -41,5 +45,6 @@ def least_of(kind: KindRows) -> tuple[float, float]:
         elif kind.listed[best].refined:
             break
         else:
+            budget.spend()
             refine(kind, kind.listed[best])
     return (0.0, value) if column else (value, 0.0)

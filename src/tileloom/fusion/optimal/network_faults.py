@@ -68,7 +68,8 @@ def _missing(network: Network, nodes: list[Node]) -> list[str]:
 def _empty(network: Network, nodes: list[Node]) -> list[str]:
     faults = []
     for node in nodes:
-        for t in node.outputs:
+        # Without an input it is worked out before the network runs, as empty lists of sizes are.
+        for t in node.outputs if node.inputs else ():
             shape = network.shapes.get(t) or (node.shape if isinstance(node, VectorOp) else ())
             if 0 in shape:
                 faults.append(

@@ -29,7 +29,7 @@ from tileloom.fusion.optimal.node_kinds import (
     kind_of,
 )
 from tileloom.fusion.optimal.node_problems import elementwise, enlarged, lookup, pooling, reduction
-from tileloom.fusion.optimal.views import View, padded, part_of, permuted, repeated, reshaped
+from tileloom.fusion.optimal.views import View, padded, part_of, permuted, rejoined, repeated, reshaped
 from tileloom.workload.network import Layer, Network, VectorOp
 from tileloom.workload.problem import Problem
 
@@ -221,6 +221,10 @@ class _Reader:
             return True
         if any(v.shape[axis] == prod(v.shape) == 1 for v in views):
             return False
+        turned = rejoined(views, axis, shape[axis])
+        if turned is not None:
+            self.views[node.outputs[0]] = turned
+            return True
         joint = self.stores.joined(views, axis, shape, node.outputs[0])
         if joint is None:
             return False

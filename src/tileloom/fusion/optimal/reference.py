@@ -62,6 +62,16 @@ def best_of(graph: FusedGraph, rows: Sequence[Sequence[Row]], objective: Objecti
     return best
 
 
+def front_of(graph: FusedGraph, rows: Sequence[Sequence[Row]]) -> list[tuple[float, float]]:
+    """Every (energy, cycles) of ways to join one row per layer that fit which no other one beats, energy ascending."""
+    sums = ((sum(r.energy for r in c), sum(r.cycles for r in c), c) for c in _joined(graph, rows, ()))
+    known: list[tuple[float, float]] = []
+    for energy, cycles, chosen in sums:
+        if not any(e <= energy and c <= cycles for e, c in known) and _fits(graph, chosen):
+            known = [(e, c) for e, c in known if e < energy or c < cycles] + [(energy, cycles)]
+    return sorted(known)
+
+
 def _rows(graph: FusedGraph, i: int, max_loops: int, loops_per_dim: int) -> Iterator[Row]:
     layer = graph.layers[i]
     for inside, chip in layer.chips.items():

@@ -247,3 +247,18 @@ def padded(view: View, shape: Sequence[int]) -> View:
     """Positions without data around: where an axis grows, nobody can tell its tiles apart."""
     axes = tuple(axis if size == n else (Piece(n),) for axis, size, n in zip(view.axes, view.shape, shape, strict=True))
     return replace(view, axes=axes, complete=False)
+
+
+def rejoined(views: Sequence[View], axis: int, size: int) -> View | None:
+    """Parts of one store along one axis put together in any order: the store, where nobody can tell that axis's tiles
+    apart. None for parts of several stores, or that differ along other axes."""
+    first = views[0]
+    same = all(
+        (v.store, v.parts) == (first.store, first.parts)
+        and [a for i, a in enumerate(v.axes) if i != axis] == [a for i, a in enumerate(first.axes) if i != axis]
+        for v in views
+    )
+    if not same or any(v.fixed != first.fixed for v in views):
+        return None
+    axes = tuple((Piece(size),) if i == axis else a for i, a in enumerate(first.axes))
+    return replace(first, axes=axes, complete=False)

@@ -183,10 +183,12 @@ def _allocated(
 
 
 def _fits(memory: Memory, problem: Problem, tile: Mapping[str, int]) -> bool:
-    held = {t: t.footprint(tile) * memory.bits_of(t) * memory.buffers for t in problem.tensors if memory.allows(t)}
+    if memory.capacity_bits is None and not memory.partitions:
+        return True
+    held = [(t, t.footprint(tile) * memory.bits_of(t) * memory.buffers) for t in problem.tensors if memory.allows(t)]
     if memory.partitions:
-        return all(sum(bits for t, bits in held.items() if part.has(t)) <= size for part, size in memory.partitions)
-    return memory.capacity_bits is None or sum(held.values()) <= memory.capacity_bits
+        return all(sum(bits for t, bits in held if part.has(t)) <= size for part, size in memory.partitions)
+    return memory.capacity_bits is None or sum([bits for _, bits in held]) <= memory.capacity_bits
 
 
 def _read(path: Path, problem: Problem | None, architecture: Architecture | None, layer: str | None) -> ReadMapping:

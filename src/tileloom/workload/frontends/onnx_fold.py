@@ -27,9 +27,17 @@ FOLDS = frozenset(
         "Squeeze",
         "Cast",
         "Identity",
+        "Equal",
+        "Less",
+        "Greater",
+        "And",
+        "Or",
+        "Not",
+        "Where",
+        "ConstantOfShape",
     ]
 )
-"""Operators whose output is no larger than their inputs together."""
+"""Operators whose output is about as large as their inputs together, but for the last, which says how large it is."""
 MOST = 64
 """Elements of a constant that is worked with."""
 
@@ -61,17 +69,16 @@ def folded(model: Any, shapes: Mapping[str, tuple[int | None, ...]]) -> bool:
             made.add(node.output[0])
         elif node.op_type in FOLDS and all(not i or i in known for i in node.input):
             inputs = {i: known[i] for i in node.input if i}
+            if node.op_type == "ConstantOfShape" and not _small(known[node.input[0]].flat):
+                continue
             try:
                 (value,) = ReferenceEvaluator(node).run(None, inputs)
             except (ValueError, TypeError, IndexError, ZeroDivisionError, RuntimeError, NotImplementedError):
                 # What the node means is told by shape inference, which has refused it.
                 continue
-            if (
-                isinstance(value, np.ndarray | np.integer)
-                and np.asarray(value).dtype.kind == "i"
-                and np.size(value) <= MOST
-            ):
-                known[node.output[0]] = np.asarray(value)
+            value = np.asarray(value)
+            if value.dtype.kind in "ib" and value.size <= MOST:
+                known[node.output[0]] = value
                 made.add(node.output[0])
     fresh = made - before
     if not fresh:

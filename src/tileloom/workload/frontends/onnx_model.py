@@ -76,13 +76,14 @@ def open_graph(path: Path, bind: Mapping[str, int]) -> Graph:
     weights = _drop_weights(model)
     _bind(model, bind, path)
     nodes = tuple(model.graph.node)
-    model, trouble = _infer(model)
-    shapes, bits = _tensors(model)
+    inferred, trouble = _infer(model)
+    shapes, bits = _tensors(inferred)
     for _ in range(FOLD_ROUNDS):
-        if not _gaps(model, shapes) or not folded(model, shapes):
+        # What was inferred before, unknown sizes among it, must not stand in the way: each round begins anew.
+        if not _gaps(inferred, shapes) or not folded(model, shapes):
             break
-        model, trouble = _infer(model)
-        shapes, bits = _tensors(model)
+        inferred, trouble = _infer(model)
+        shapes, bits = _tensors(inferred)
     outputs = tuple(o.name for o in model.graph.output)
     constants = _constants(nodes, weights, shapes)
     inputs = tuple(i.name for i in model.graph.input if i.name not in weights)
