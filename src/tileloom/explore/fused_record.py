@@ -6,16 +6,18 @@ The search is in fusion/optimal/, the page in report/fused.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from tileloom import __version__
+from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import to_json
+from tileloom.cost.fused import FusedCost
 from tileloom.explore.fusers import FuseCall
 from tileloom.fusion.optimal.alone import layer_by_layer
 from tileloom.fusion.optimal.mapper import FusedResult
@@ -67,20 +69,39 @@ def record_of(result: FusedResult, alone: Sequence[tuple[float, float] | None] =
                 zip(cost.costs, cost.counts, alone or (None,) * len(cost.costs)) if cost is not None else ()
             )
         ],
-        "occupancy": [
-            {
-                "while": moment.problem,
-                "alive": [
-                    {"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive
-                ],
-            }
-            for moment in (cost.moments if cost is not None else ())
-        ],
+        "occupancy": _occupancy(cost) if cost is not None else [],
         "capacity_bits": {m: result.graph.layers[0].chip.memory(m).capacity_bits for m in result.graph.memories},
         "search": dict(result.explain),
         "reasons": list(result.reasons),
         "notes": list(result.graph.notes),
     }
+
+
+def cost_record(cost: FusedCost, chip: Architecture) -> dict[str, Any]:
+    """What a given fused mapping costs, by problem and by part; energies of the parts sum to the whole."""
+    return {
+        "energy_pj": cost.energy_pj,
+        "cycles": cost.cycles,
+        "edp": cost.edp,
+        "overlapped": cost.elapsed_cycles is not None,
+        "problems": [
+            {"name": name, "energy_pj": c.energy_pj, "cycles": c.cycles, "count": n, "macs": c.macs}
+            for (name, c), n in zip(cost.costs, cost.counts)
+        ],
+        "energy": [asdict(row) for row in cost.energy_rows],
+        "occupancy": _occupancy(cost),
+        "capacity_bits": {m.name: m.capacity_bits for m in chip.memories},
+    }
+
+
+def _occupancy(cost: FusedCost) -> list[dict[str, Any]]:
+    return [
+        {
+            "while": moment.problem,
+            "alive": [{"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive],
+        }
+        for moment in cost.moments
+    ]
 
 
 @dataclass(frozen=True)
