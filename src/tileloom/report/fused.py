@@ -12,6 +12,8 @@ from typing import Any
 from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import read_json
+from tileloom.report.data import FrontPoint
+from tileloom.report.front import front_plot
 from tileloom.report.markup import Safe, el, join, short
 
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0")
@@ -23,6 +25,8 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } table { bor
 td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left } td.n, th.n { text-align: right }
 svg { width: 100%; height: auto } svg text { font-size: 11px; fill: #555 } pre { overflow: auto; background: #f6f7f9; padding: 1rem; font-size: .8rem }
 .figures { display: flex; gap: 2rem; flex-wrap: wrap } .figures b { display: block; font-size: 1.25rem }
+.plot { max-width: 34rem } .grid { stroke: #e4e6ea } .front { fill: none; stroke: #4269d0 } .front-point { fill: #fff; stroke: #4269d0 }
+.chosen { fill: #4269d0 } .axis { text-anchor: middle }
 .key { display: inline-flex; align-items: center; gap: .3rem; margin-right: 1rem; font-size: .85rem }
 .key i { width: .8rem; height: .8rem; display: inline-block }
 """
@@ -44,6 +48,8 @@ def fused_page(data: Mapping[str, Any]) -> str:
     parts: list[Safe] = [el("h1", title), _figures(data)]
     if data["reasons"]:
         parts.append(el("ul", [el("li", r) for r in data["reasons"]]))
+    if data.get("front"):
+        parts += _front(data)
     if data["layers"]:
         parts.append(el("h2", "What is kept, layer by layer"))
         parts.append(
@@ -64,11 +70,25 @@ def fused_page(data: Mapping[str, Any]) -> str:
     return f"<!doctype html>\n{el('html', head, el('body', parts), lang='en')}\n"
 
 
+def _front(data: Mapping[str, Any]) -> list[Safe]:
+    """The trade-off as a drawing and a table; the schedule drawn below is the one of least EDP."""
+    points = tuple(FrontPoint(energy_pj=p["energy_pj"], cycles=p["cycles"], chosen=p["chosen"]) for p in data["front"])
+    rows = [
+        (str(n), f"{p['energy_pj'] / 1e6:.6g}", f"{p['cycles']:.6g}", f"{p['edp'] / 1e6:.6g}", str(len(p["kept"])), p["mapping"])
+        for n, p in enumerate(data["front"], 1)
+    ]  # fmt: skip
+    said = "No other schedule of the space is missing." if data["status"] == "optimal" else "The search was stopped."
+    text = f"{len(points)} schedules that none beats in both. {said} What follows shows the one of least EDP (filled)."
+    heads = ("No.", "µJ", "Cycles", "µJ x cycles", "Tensors on chip", "File")
+    return [el("h2", "Energy against latency"), el("p", text), front_plot(points), _table(heads, rows)]
+
+
 def _figures(data: Mapping[str, Any]) -> Safe:
     rows = [("status", str(data["status"]))]
     if data["energy_pj"] is not None:
         rows += [("energy", f"{data['energy_pj'] / 1e6:.6g} µJ"), ("latency", f"{data['cycles']:.6g} cycles")]
-        rows.append((f"proven bound ({data['objective']})", f"{data['lower_bound']:.6g}"))
+        if not data.get("front"):
+            rows.append((f"proven bound ({data['objective']})", f"{data['lower_bound']:.6g}"))
     if data["unfused"] and data["value"]:
         rows.append(("saved against layer by layer", f"{1 - data['value'] / data['unfused']:.1%}"))
     return el("div", [el("span", el("b", value), name) for name, value in rows], class_="figures")
