@@ -18,8 +18,9 @@ from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import to_json
 from tileloom.cost.fused import FusedCost
-from tileloom.explore.fusers import FuseCall
+from tileloom.explore.fusers import FuseAnswer, FuseCall
 from tileloom.fusion.optimal.alone import layer_by_layer
+from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.mapper import FusedResult
 from tileloom.search.objective import OBJECTIVES, Objective
 
@@ -168,8 +169,9 @@ class FusedAnswer:
         return lines
 
 
-def fuse_optimal(call: FuseCall) -> FusedAnswer:
-    """The fuser 'optimal': reads network and chip, proves the best fused schedule, writes the run directory.
+def fuse_optimal(call: FuseCall) -> FuseAnswer:
+    """The fuser 'optimal': reads network and chip, proves the best fused schedule (with the objective pareto, the
+    front), writes the run directory.
 
     Raises InputError for an unknown objective, and as the readers do.
     """
@@ -177,12 +179,16 @@ def fuse_optimal(call: FuseCall) -> FusedAnswer:
     from tileloom.fusion.optimal.mapper import fused_optimal
     from tileloom.fusion.optimal.network_graph import graph_of_network
 
-    if call.objective not in OBJECTIVES:
-        raise InputError(f"--objective {call.objective}: expected {', '.join(OBJECTIVES)}")
-    objective: Objective = next(o for o in OBJECTIVES if o == call.objective)
+    if call.objective not in (*OBJECTIVES, "pareto"):
+        raise InputError(f"--objective {call.objective}: expected {', '.join(OBJECTIVES)} or pareto")
+    if call.objective == "pareto" and call.gap:
+        raise InputError("--gap goes with one objective; the front is proved whole: leave it out")
     network = load_network(call.network, bind=dict(call.bind), variables=dict(call.variables))
     chip = load_architecture(call.architecture)
     graph = graph_of_network(network, chip)
+    if call.objective == "pareto":
+        return _fuse_front(call, graph, network.name, chip.name)
+    objective: Objective = next(o for o in OBJECTIVES if o == call.objective)
     result = fused_optimal(
         graph,
         objective,
@@ -194,6 +200,19 @@ def fuse_optimal(call: FuseCall) -> FusedAnswer:
     answer = FusedAnswer(result, network.name, chip.name)
     if call.out is not None:
         write_fused_run(answer, call.out)
+    return answer
+
+
+def _fuse_front(call: FuseCall, graph: FusedGraph, network: str, chip: str) -> FuseAnswer:
+    from tileloom.explore.fused_front import FrontAnswer, write_front_run
+    from tileloom.fusion.optimal.front import fused_front
+
+    front = fused_front(
+        graph, max_fused_loops=call.max_fused_loops, max_steps=call.max_steps, time_limit_s=call.time_limit_s
+    )
+    answer = FrontAnswer(front, network, chip)
+    if call.out is not None:
+        write_front_run(answer, call.out)
     return answer
 
 
