@@ -165,6 +165,9 @@ def compare_algorithms(
     for name in algorithms:
         algorithm(name)
     todo = [(p, r, rule) for p in problems for r in _chosen(p, algorithms) for rule in rules]
+    if problems and not todo:
+        reasons = [f"'{p.name}', {n}: {algorithm(n).accepts(p)}" for p in problems for n in algorithms]
+        raise InputError(["no problem is taken by the algorithms that were named", *reasons[:5]])
     known: dict[tuple[Problem, Architecture], SearchResult] = {}
 
     def mapped(problem: Problem, chip: Architecture) -> SearchResult:

@@ -6,18 +6,21 @@ The search is in fusion/optimal/, the page in report/fused.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from tileloom import __version__
+from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import to_json
-from tileloom.explore.fusers import FuseCall
+from tileloom.cost.fused import FusedCost
+from tileloom.explore.fusers import FuseAnswer, FuseCall
 from tileloom.fusion.optimal.alone import layer_by_layer
+from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.mapper import FusedResult
 from tileloom.search.objective import OBJECTIVES, Objective
 
@@ -67,20 +70,39 @@ def record_of(result: FusedResult, alone: Sequence[tuple[float, float] | None] =
                 zip(cost.costs, cost.counts, alone or (None,) * len(cost.costs)) if cost is not None else ()
             )
         ],
-        "occupancy": [
-            {
-                "while": moment.problem,
-                "alive": [
-                    {"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive
-                ],
-            }
-            for moment in (cost.moments if cost is not None else ())
-        ],
+        "occupancy": _occupancy(cost) if cost is not None else [],
         "capacity_bits": {m: result.graph.layers[0].chip.memory(m).capacity_bits for m in result.graph.memories},
         "search": dict(result.explain),
         "reasons": list(result.reasons),
         "notes": list(result.graph.notes),
     }
+
+
+def cost_record(cost: FusedCost, chip: Architecture) -> dict[str, Any]:
+    """What a given fused mapping costs, by problem and by part; energies of the parts sum to the whole."""
+    return {
+        "energy_pj": cost.energy_pj,
+        "cycles": cost.cycles,
+        "edp": cost.edp,
+        "overlapped": cost.elapsed_cycles is not None,
+        "problems": [
+            {"name": name, "energy_pj": c.energy_pj, "cycles": c.cycles, "count": n, "macs": c.macs}
+            for (name, c), n in zip(cost.costs, cost.counts)
+        ],
+        "energy": [asdict(row) for row in cost.energy_rows],
+        "occupancy": _occupancy(cost),
+        "capacity_bits": {m.name: m.capacity_bits for m in chip.memories},
+    }
+
+
+def _occupancy(cost: FusedCost) -> list[dict[str, Any]]:
+    return [
+        {
+            "while": moment.problem,
+            "alive": [{"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive],
+        }
+        for moment in cost.moments
+    ]
 
 
 @dataclass(frozen=True)
@@ -147,8 +169,9 @@ class FusedAnswer:
         return lines
 
 
-def fuse_optimal(call: FuseCall) -> FusedAnswer:
-    """The fuser 'optimal': reads network and chip, proves the best fused schedule, writes the run directory.
+def fuse_optimal(call: FuseCall) -> FuseAnswer:
+    """The fuser 'optimal': reads network and chip, proves the best fused schedule (with the objective pareto, the
+    front), writes the run directory.
 
     Raises InputError for an unknown objective, and as the readers do.
     """
@@ -156,12 +179,16 @@ def fuse_optimal(call: FuseCall) -> FusedAnswer:
     from tileloom.fusion.optimal.mapper import fused_optimal
     from tileloom.fusion.optimal.network_graph import graph_of_network
 
-    if call.objective not in OBJECTIVES:
-        raise InputError(f"--objective {call.objective}: expected {', '.join(OBJECTIVES)}")
-    objective: Objective = next(o for o in OBJECTIVES if o == call.objective)
+    if call.objective not in (*OBJECTIVES, "pareto"):
+        raise InputError(f"--objective {call.objective}: expected {', '.join(OBJECTIVES)} or pareto")
+    if call.objective == "pareto" and call.gap:
+        raise InputError("--gap goes with one objective; the front is proved whole: leave it out")
     network = load_network(call.network, bind=dict(call.bind), variables=dict(call.variables))
     chip = load_architecture(call.architecture)
     graph = graph_of_network(network, chip)
+    if call.objective == "pareto":
+        return _fuse_front(call, graph, network.name, chip.name)
+    objective: Objective = next(o for o in OBJECTIVES if o == call.objective)
     result = fused_optimal(
         graph,
         objective,
@@ -173,6 +200,19 @@ def fuse_optimal(call: FuseCall) -> FusedAnswer:
     answer = FusedAnswer(result, network.name, chip.name)
     if call.out is not None:
         write_fused_run(answer, call.out)
+    return answer
+
+
+def _fuse_front(call: FuseCall, graph: FusedGraph, network: str, chip: str) -> FuseAnswer:
+    from tileloom.explore.fused_front import FrontAnswer, write_front_run
+    from tileloom.fusion.optimal.front import fused_front
+
+    front = fused_front(
+        graph, max_fused_loops=call.max_fused_loops, max_steps=call.max_steps, time_limit_s=call.time_limit_s
+    )
+    answer = FrontAnswer(front, network, chip)
+    if call.out is not None:
+        write_front_run(answer, call.out)
     return answer
 
 

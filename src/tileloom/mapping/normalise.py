@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from tileloom.core.errors import UnsupportedError
 from tileloom.mapping.diagnostic import Diagnostic, warning
-from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, Step, TreeNode, walk
+from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, TreeNode
 from tileloom.workload.problem import Problem, Tensor
 
 
@@ -62,19 +62,45 @@ def canonical_steps(mapping: MappingTree, problem: Problem) -> list[Placed]:
     _require_chain(mapping)
     found: list[Placed] = []
     run: list[Hold] = []
-    for step in walk(mapping, problem.extents):
-        node = _trimmed(step)
-        if node is None:
-            continue
+    current = dict(problem.extents)
+    for node in mapping.nodes:
         if isinstance(node, Hold):
             run += [Hold((t,), node.memory, node.mode) for t in node.tensors]
             continue
-        if run:
-            found += map(Placed, _sorted_holds(run))
-            run = []
-        divides = node.divides(step.outside[node.dim]) if isinstance(node, Loop) else not isinstance(node, Joint)
-        found.append(Placed(node, step.trips, divides))
+        if isinstance(node, Loop):
+            placed = _placed(node, current[node.dim])
+            current[node.dim] = min(node.tile, current[node.dim])
+        elif isinstance(node, Joint):
+            placed = _placed_joint(node, current)
+            for loop in node.loops:
+                current[loop.dim] = min(loop.tile, current[loop.dim])
+        else:
+            placed = Placed(node)
+        if placed is not None:
+            if run:
+                found += map(Placed, _sorted_holds(run))
+                run = []
+            found.append(placed)
     return [*found, *map(Placed, _sorted_holds(run))] if run else found
+
+
+def _placed(loop: Loop, outside: int) -> Placed | None:
+    """The loop without what says nothing, None where it has one trip."""
+    trips = loop.trips(outside)
+    if trips == 1:
+        return None
+    if loop.tile > outside or loop.first is not None:
+        tile = min(loop.tile, outside)
+        loop = replace(loop, tile=tile, first=None if loop.first == tile else loop.first)
+    return Placed(loop, trips, loop.divides(outside))
+
+
+def _placed_joint(joint: Joint, outside: Mapping[str, int]) -> Placed | None:
+    kept = [p for loop in joint.loops if (p := _placed(loop, outside[loop.dim])) is not None]
+    if len(kept) < 2:
+        return kept[0] if kept else None
+    loops = tuple([p.node for p in kept if isinstance(p.node, Loop)])
+    return Placed(Joint(loops), max(p.trips for p in kept), False)
 
 
 def hoist(mapping: MappingTree, problem: Problem) -> MappingTree:
@@ -124,23 +150,6 @@ def _require_chain(mapping: MappingTree) -> None:
         raise UnsupportedError(
             "only a mapping of one problem can be normalised; this one has seq, pipe or par branches"
         )
-
-
-def _trimmed(step: Step) -> TreeNode | None:
-    node = step.node
-    if isinstance(node, Loop):
-        return None if step.trips == 1 else _clipped(node, step.outside)
-    if isinstance(node, Joint):
-        loops = tuple(_clipped(loop, step.outside) for loop in node.loops if loop.trips(step.outside[loop.dim]) > 1)
-        return None if not loops else loops[0] if len(loops) == 1 else Joint(loops)
-    return None if isinstance(node, Hold) and not node.tensors else node
-
-
-def _clipped(loop: Loop, outside: Mapping[str, int]) -> Loop:
-    tile = min(loop.tile, outside[loop.dim])
-    if tile == loop.tile and loop.first is None:
-        return loop
-    return replace(loop, tile=tile, first=None if loop.first == tile else loop.first)
 
 
 def _sorted_holds(run: Sequence[Hold]) -> list[Hold]:

@@ -67,6 +67,20 @@ def named_mapping_from_yaml(source: str | Path, problem: Problem | None = None) 
     return _Reader(document, problem).read()
 
 
+def branched_mapping_from_yaml(source: str | Path) -> MappingTree | None:
+    """The mapping where the file is one with seq, pipe or par branches; None for anything else, readable or not."""
+    is_text = isinstance(source, str) and "\n" in source
+    try:
+        document = parse_yaml(str(source), file="<mapping>") if is_text else load_yaml(source)
+    except (InputError, OSError, UnicodeDecodeError):
+        return None
+    body = document.data.get("mapping") if isinstance(document.data, dict) else None
+    nodes = body.get("nodes") if isinstance(body, dict) else None
+    if not isinstance(nodes, list) or not any(isinstance(n, dict) and n.keys() & BRANCHES.keys() for n in nodes):
+        return None
+    return _Reader(document, None).read()[1]
+
+
 def scalar(name: str) -> str:
     """A name as YAML that every reader takes for a text: quoted where it could be taken for something else."""
     plain = PLAIN.fullmatch(name) and name.lower() not in NOT_PLAIN

@@ -12,6 +12,8 @@ from typing import Any
 from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import read_json
+from tileloom.report.data import FrontPoint
+from tileloom.report.front import front_plot
 from tileloom.report.fused_charts import lifetimes, occupancy, savings
 from tileloom.report.markup import Safe, damaged_record, el
 from tileloom.report.quantities import count, energy
@@ -25,6 +27,8 @@ svg { width: 100%; height: auto } svg text { font-size: 11px; fill: #555 } svg t
 svg text.inside { fill: #fff } svg text.strong { font-weight: 600; fill: #1b1e23 }
 pre { overflow: auto; background: #f6f7f9; padding: 1rem; font-size: .8rem } summary { cursor: pointer }
 .figures { display: flex; gap: 2rem; flex-wrap: wrap } .figures b { display: block; font-size: 1.25rem }
+.plot { max-width: 34rem } .grid { stroke: #e4e6ea } .front { fill: none; stroke: #4269d0 } .front-point { fill: #fff; stroke: #4269d0 }
+.chosen { fill: #4269d0 } .axis { text-anchor: middle }
 .key { display: inline-flex; align-items: center; gap: .3rem; margin-right: 1rem; font-size: .85rem }
 .key i { width: .8rem; height: .8rem; display: inline-block } .small { font-size: .85rem; color: #555; margin: .2rem 0 }
 """
@@ -51,6 +55,8 @@ def fused_page(data: Mapping[str, Any]) -> str:
     parts: list[Safe | None] = [el("h1", title), _figures(data)]
     if data["reasons"]:
         parts += [el("h2", "Nothing fits"), el("ul", [el("li", r) for r in data["reasons"]])]
+    if data.get("front"):
+        parts += _front(data)
     if data["layers"]:
         parts += _section("What fusing saves", savings(data))
         parts += [el("h2", "What is kept where, and when"), el("p", TIME)]
@@ -78,6 +84,19 @@ TIME = (
 
 def _section(title: str, picture: Safe | None) -> list[Safe | None]:
     return [] if picture is None else [el("h2", title), picture]
+
+
+def _front(data: Mapping[str, Any]) -> list[Safe]:
+    """The trade-off as a drawing and a table; the schedule drawn below is the one of least EDP."""
+    points = tuple(FrontPoint(energy_pj=p["energy_pj"], cycles=p["cycles"], chosen=p["chosen"]) for p in data["front"])
+    rows = [
+        (str(n), f"{p['energy_pj'] / 1e6:.6g}", f"{p['cycles']:.6g}", f"{p['edp'] / 1e6:.6g}", str(len(p["kept"])), p["mapping"])
+        for n, p in enumerate(data["front"], 1)
+    ]  # fmt: skip
+    said = "No other schedule of the space is missing." if data["status"] == "optimal" else "The search was stopped."
+    text = f"{len(points)} schedules that none beats in both. {said} What follows shows the one of least EDP (filled)."
+    heads = ("No.", "µJ", "Cycles", "µJ x cycles", "Tensors on chip", "File")
+    return [el("h2", "Energy against latency"), el("p", text), front_plot(points), _table(heads, rows)]
 
 
 def _figures(data: Mapping[str, Any]) -> Safe:

@@ -99,3 +99,9 @@ def test_implicit_im2col_reads_the_image_tile_by_tile_with_its_halo() -> None:
         if loop.axis is not None and loop.trips(problem.extents[loop.dim]) > 1:
             on_axis.setdefault(loop.axis, set()).update(name for name, dims in chosen.groups if loop.dim in dims)
     assert on_axis and all(len(groups) == 1 for groups in on_axis.values())
+
+
+def test_algorithms_that_take_nothing_are_a_mistake_with_the_reason() -> None:
+    problem = parse_einsum("C[m, n] += A[m, k] * B[k, n]", {"m": 4, "n": 4, "k": 4}, name="mm")
+    with pytest.raises(InputError, match="'mm', im2col: im2col takes sliding windows"):
+        compare_algorithms([problem], CHIP, algorithms=("im2col",))

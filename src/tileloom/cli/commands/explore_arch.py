@@ -28,6 +28,14 @@ def command(
     objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "edp",
     mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
     model: o.Model = "loopnest",
+    gap: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Mapper optimal: stop at this proven relative gap; 0 proves the optimum."),
+    ] = 0.0,
+    node_limit: Annotated[
+        int,
+        typer.Option(min=0, help="Mapper optimal: give up after this many nodes with the bound reached; 0 = never."),
+    ] = 300_000,
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Mapper option.")] = None,
     layer: Annotated[list[str] | None, typer.Option(help="Only this layer; may be repeated.")] = None,
     size: o.Size = None,
@@ -74,7 +82,7 @@ def command(
             fanout=fanout,
             mapper=mapper,
             model=model,
-            options=view.mapper_options({"gap": 0.02} if mapper == "optimal" else {}, option),
+            options=view.mapper_options({"gap": gap, "node_limit": node_limit} if mapper == "optimal" else {}, option),
             cache=not no_cache,
             progress=callback,
         )

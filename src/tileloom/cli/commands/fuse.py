@@ -38,7 +38,9 @@ def command(
     cuts: Annotated[
         str, typer.Option(help="auto, single, none, all (search the fuse depth), or layers to cut after: 3,7.")
     ] = "auto",
-    objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "energy",
+    objective: Annotated[
+        str, typer.Option(help="What to minimise: energy, latency or edp; with --optimal also pareto, the whole front.")
+    ] = "energy",
     lpf_limit: Annotated[str, typer.Option(help="Loop factors that the mapper orders, or optimal.")] = "6",
     faithful: Annotated[bool, typer.Option("--faithful", help="DeFiNES's numbers with its quirks.")] = False,
     max_layers: Annotated[int | None, typer.Option(min=1, help="Most layers of a stack with --cuts all.")] = None,

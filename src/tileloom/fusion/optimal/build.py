@@ -10,6 +10,7 @@ from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.groups import Source
 from tileloom.fusion.optimal.join import Choice
 from tileloom.fusion.optimal.rows import KindRows
+from tileloom.fusion.optimal.space import looped_dims
 from tileloom.mapping.fused import own_copy, shared_dim
 from tileloom.mapping.halo import follow_dim
 from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree, Seq, TreeNode
@@ -55,10 +56,10 @@ def chain_of(kind: KindRows, problem: Problem, source: Source, rows: Ints) -> Ch
     arrays = kind.templates[source.template]
     setting, template = kind.settings[kind.setting_of[source.template]], arrays.fused.template
     # Kinds number dims and tensors by position; extents of 1 have no loops.
-    dims = tuple(d.name for d in problem.dims if d.extent > 1)
+    dims = looped_dims(problem)
     names = tuple(t.name for t in problem.tensors)
     tiles = arrays.tiles_of(rows)
-    current = [d.extent for d in problem.dims if d.extent > 1]
+    current = [problem.extents[d] for d in dims]
     below = [dict(zip(template.allowed[i], tiles[i])) for i in range(len(dims))]
     shared: list[Loop] = []
     holds: list[tuple[int, str, str]] = []

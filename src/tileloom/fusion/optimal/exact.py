@@ -5,7 +5,8 @@ Bounds come first: options of a rank group that no such mapping can use are left
 
 from __future__ import annotations
 
-from itertools import accumulate
+from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,10 @@ from tileloom.fusion.optimal.compiled import PERSISTENT, FusedArrays
 from tileloom.fusion.optimal.groups import Front, Group, Source
 from tileloom.fusion.optimal.kernels import exact_rows, pareto_in_groups
 from tileloom.search.optimal.arrays import Floats, Goal, Ints, LimitArrays
+from tileloom.search.optimal.classes import WORTH_IT, parts_of
+from tileloom.search.optimal.compile import shape_of
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY, filter_options, search
-from tileloom.search.optimal.prepare import NO_POINTS, ranges
+from tileloom.search.optimal.prepare import NO_POINTS, Narrowed, ranges
 
 if TYPE_CHECKING:
     from tileloom.fusion.optimal.halo_rows import HaloSource
@@ -62,12 +65,16 @@ def _least_row(of: KindRows, group: Group, room: Floats, code: int) -> float:
         if (source.cycles if code == LATENCY else source.energy) >= best:
             break
         arrays = of.templates[source.template]
-        parts = [np.arange(arrays.classes[c], arrays.classes[c + 1]) for c in source.classes]
-        value, *_ = search(
-            np.ascontiguousarray(arrays.table[np.concatenate(parts)]), ranges([len(p) for p in parts]), arrays.cost,
-            arrays.limits_with(room), Goal(code), best / count, NO_POINTS, NO_OWNERS, 0,
-        )  # fmt: skip
-        best = min(best, float(value) * count)
+        own = [np.arange(arrays.classes[c], arrays.classes[c + 1]) for c in source.classes]
+        limits = arrays.limits_with(room)
+        for bound, rows in _parts(of, source, own, limits, Goal(code), best / count):
+            if bound * count >= best:
+                break
+            value, *_ = search(
+                np.ascontiguousarray(arrays.table[np.concatenate(rows)]), ranges([len(r) for r in rows]), arrays.cost,
+                limits, Goal(code), best / count, NO_POINTS, NO_OWNERS, 0,
+            )  # fmt: skip
+            best = min(best, float(value) * count)
     return best
 
 
@@ -127,22 +134,55 @@ def _exact(
     kept = _filtered(of, arrays, parts, limits, most[0] - extra[0], most[1] - extra[1])
     if kept is None:
         return np.empty((0, known.shape[1])), np.empty((0, len(parts)), dtype=np.int64)
-    order = sorted(range(len(kept)), key=lambda g: len(kept[g]))
-    rows = np.concatenate([kept[g] for g in order])
-    starts = ranges([len(kept[g]) for g in order])
     goal = np.array([*extra, *most])
     column, factor = _columns(of, source, width)
     once = known
     if count > 1:
         once = known.copy()
         once[:, :2] /= count
-    values, options = exact_rows(
-        arrays.table, rows, starts, arrays.cost, limits, arrays.reserve, column, factor, of.objective, goal, once,
-    )  # fmt: skip
+    found, chosen = [np.empty((0, known.shape[1]))], [np.empty((0, len(parts)), dtype=np.int64)]
+    ends = _ends(of.objective, most[0] - extra[0], most[1] - extra[1])
+    for _, own in _parts(of, source, kept, limits, *ends):
+        order = sorted(range(len(own)), key=lambda g: len(own[g]))
+        rows = np.concatenate([own[g] for g in order])
+        starts = ranges([len(own[g]) for g in order])
+        values, options = exact_rows(
+            arrays.table, rows, starts, arrays.cost, limits, arrays.reserve, column, factor, of.objective, goal, once,
+        )  # fmt: skip
+        once = np.vstack((once, values)) if len(values) else once
+        found.append(values)
+        back = np.empty_like(options)
+        back[:, order] = options
+        chosen.append(back)
+    values = np.vstack(found)
     values[:, :2] *= count
-    back = np.empty_like(options)
-    back[:, order] = options
-    return values, back
+    return values, np.vstack(chosen)
+
+
+def _parts(
+    of: KindRows, source: Source, rows: list[Ints], limits: LimitArrays, goal: Goal, best: float
+) -> Iterator[tuple[float, list[Ints]]]:
+    """(bound, rows per group) of parts of a source's options that a large table is better searched in."""
+    if sum(map(len, rows)) < WORTH_IT:
+        yield 0.0, rows
+        return
+    arrays = of.templates[source.template]
+    setting = of.settings[of.setting_of[source.template]]
+    shapes = [shape_of(setting, arrays.fused.template, group) for group in arrays.dims]
+    first = [arrays.classes[g] for g in arrays.groups[:-1]]
+    tiles = [own[r - at] for own, r, at in zip(arrays.tiles, rows, first)]
+    every = np.concatenate(rows)
+    narrowed = Narrowed(np.ascontiguousarray(arrays.table[every]), ranges([len(r) for r in rows]), every)
+    pieces, _ = parts_of(shapes, tiles, arrays.cost, limits, narrowed, goal, best)
+    for bound, piece in pieces:
+        yield bound, [piece.rows[a:b] for a, b in pairwise(piece.starts)]
+
+
+def _ends(objective: int, energy: float, cycles: float) -> tuple[Goal, float]:
+    """What filters ask of a mapping of at most this energy and these cycles: (goal, objective to stay below)."""
+    slack = 1 + 1e-9
+    best = inf if objective == EDP else (cycles if objective == LATENCY else energy) * slack
+    return Goal(objective, 1.0, energy * slack, cycles * slack), best
 
 
 def _filtered(
@@ -155,10 +195,7 @@ def _filtered(
     table = np.ascontiguousarray(arrays.table[rows])
     starts = ranges([len(p) for p in parts])
     alive, own = np.diff(starts), np.arange(len(rows), dtype=np.int64)
-    objective = EDP if of.objective == EDP else of.objective
-    slack = 1 + 1e-9
-    goal = Goal(objective, 1.0, energy * slack, cycles * slack)
-    best = inf if objective == EDP else (cycles if objective == LATENCY else energy) * slack
+    goal, best = _ends(of.objective, energy, cycles)
     possible, _ = filter_options(
         table, starts, np.ones(table.shape[1]), np.ones(len(parts), dtype=np.bool_), own, alive,
         np.empty(len(rows)), arrays.cost, limits, goal, best, NO_POINTS, 0, np.zeros(5, dtype=np.int64),

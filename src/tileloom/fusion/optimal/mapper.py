@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import inf, isclose, isfinite
 from time import perf_counter
 
+from tileloom.architecture.model import Architecture
 from tileloom.cost.fused import FusedCost, fused_cost
 from tileloom.fusion.optimal.budget import Budget
 from tileloom.fusion.optimal.build import chain_for, tree_of
@@ -17,6 +18,9 @@ from tileloom.fusion.optimal.join import Choice
 from tileloom.fusion.optimal.kinds import kinds_of
 from tileloom.fusion.optimal.rows import KindRows
 from tileloom.fusion.optimal.solve import Found, Solver
+from tileloom.mapping.fused import read_branches
+from tileloom.mapping.fused_legality import tensors_between
+from tileloom.mapping.fused_passing import passing_faults
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, Status
 from tileloom.search.optimal.run import CODES
@@ -84,6 +88,7 @@ def fused_optimal(
     max_fused_loops: int | None = None,
     max_fused_loops_per_dim: int = 1,
     reversed_copies: bool = False,
+    early_reads: bool = False,
     halo: HaloOptions | None = None,
     max_steps: int | None = None,
     time_limit_s: float | None = None,
@@ -95,6 +100,7 @@ def fused_optimal(
     max_steps, time_limit_s  what the search may take (budget.py says what a step is) before it stops with the best
                              schedule and bound known; the first look at all templates is always complete
     reversed_copies          copies are charged as AccelForge 1.0 does
+    early_reads              also schedules that AccelForge 1.0 takes although they read what is not complete (E-EARLY)
     halo                     tile loops over windows that overlap (docs/fused.md, "Overlapping tiles"); None: none
     Raises UnsupportedError for problems that no unit takes.
     """
@@ -103,7 +109,7 @@ def fused_optimal(
     limits = Limits(1_000_000 if max_fused_loops is None else max_fused_loops, max_fused_loops_per_dim)
     budget = Budget(max_steps, time_limit_s)
     kinds = kinds_of(graph, code, limits, reversed_copies=reversed_copies, halo=halo)
-    found = Solver(graph, kinds, code, budget).run(gap)
+    found = Solver(graph, kinds, code, budget, early_reads=early_reads).run(gap)
     if found.stopped and not found.choices:
         return FusedResult(
             graph=graph,
@@ -125,6 +131,14 @@ def fused_optimal(
     result = result_of(graph, objective, kinds, found.choices, reversed_copies=reversed_copies)
     if not isclose(result.value, found.value, rel_tol=1e-8):
         raise AssertionError(f"promised {found.value}, the tree costs {result.value} for graph '{graph.name}'")
+    if (
+        not early_reads
+        and result.mapping is not None
+        and reads_early(graph, result.mapping, _kept(graph, found.choices))
+    ):
+        rest = fused_optimal(graph, objective, gap=gap, max_fused_loops=0, reversed_copies=reversed_copies)
+        lower = min(rest.value, lower)
+        return replace(rest, status="stopped" if lower < rest.value else rest.status, lower_bound=lower)
     return replace(
         result,
         status="optimal" if lower == found.value else "stopped",
@@ -167,18 +181,33 @@ def _trips(loop: object) -> int:
     return loop.trips if isinstance(loop, TileLoop) else int(str(loop))
 
 
+def reads_early(graph: FusedGraph, mapping: MappingTree, kept: dict[str, Key]) -> bool:
+    """Whether a private copy stands above a loop in which its tensor is made: the one way to read early that the join
+    does not see (it knows where tensors are backed, not where they are copied to). Such a schedule does not count."""
+    problems = [layer.problem for layer in graph.layers]
+    found, _ = read_branches(mapping, problems)
+    aligned = {t: layout.aligned for t, layout in graph.layouts.items()}
+    joined = frozenset(t for t, layout in graph.layouts.items() if layout.extents)
+    faults = passing_faults(mapping, found, _chips(graph, kept), tensors_between(problems), aligned, joined)
+    return any(d.code == "E-EARLY" for d in faults)
+
+
+def _chips(graph: FusedGraph, kept: dict[str, Key]) -> dict[str, Architecture]:
+    """The hardware as each problem meets it."""
+    return {
+        layer.name: layer.chips.get(frozenset(t for t in layer.tensors if t in kept), layer.chip)
+        for layer in graph.layers
+    }
+
+
 def cost_of(
     graph: FusedGraph, mapping: MappingTree, kept: dict[str, Key], *, reversed_copies: bool = False
 ) -> FusedCost:
     """The literal cost of a tree for a graph whose tensors `kept` live on chip."""
-    chips = {}
-    for layer in graph.layers:
-        inside = frozenset(t for t in layer.tensors if t in kept)
-        chips[layer.name] = layer.chips.get(inside, layer.chip)
     persistent = frozenset(t for layer in graph.layers for t in layer.persistent)
     return fused_cost(
         [layer.problem for layer in graph.layers],
-        chips,
+        _chips(graph, kept),
         mapping,
         persistent=persistent,
         counts={layer.name: layer.count for layer in graph.layers},

@@ -320,11 +320,8 @@ class _Reader:
             isinstance(split, bool) or not isinstance(split, int) or not 0 <= split <= len(order)
         ):
             return self.fault((*place, "split"), f"split is {str(split)[:40]}; expected 0 to {len(order)}")
-        if found.spatial and (split not in (0, len(order)) or len(found.spatial) > 1):
-            what = "a second one is for the other axis alone: split 0 or all"
-            return self.fault(
-                place, f"{'another' if len(found.spatial) > 1 else 'a second'} spatial directive for '{target}'; {what}"
-            )
+        if len(found.spatial) == 2:
+            return self.fault(place, f"another spatial directive for '{target}'; two are taken, one for each axis")
         found.spatial.append(_Spread(factors, order, split if isinstance(split, int) else None, place))
         return None
 

@@ -11,7 +11,7 @@ from typing import Any
 from tileloom.core.errors import InputError, MissingDependencyError
 from tileloom.workload.frontends.nodes import Bits, TensorFacts, network_of
 from tileloom.workload.frontends.torch_operators import Call, Ref, nodes_of
-from tileloom.workload.frontends.torch_tracing import quick_tracing
+from tileloom.workload.frontends.torch_tracing import quick_tracing, without_collection
 from tileloom.workload.layers import DEFAULT_BITS
 from tileloom.workload.network import Network
 
@@ -38,12 +38,12 @@ def read_torch(
     device = next((p.device for p in (*module.parameters(), *module.buffers())), torch.device("meta"))
     args = tuple(_example(torch, value, device) for value in inputs)
     kwargs = {key: _example(torch, value, device) for key, value in (named or {}).items()}
-    exported = _exported(torch, module, args, kwargs)
-    recorder = _Recorder(torch)
-    recorder.program(exported)
     label = name or type(module).__name__
-    nodes = nodes_of(recorder.calls, recorder.tensors)
-    return network_of(label, nodes, recorder.tensors, source=f"torch:{label}", bits=bits, outputs=recorder.outputs)
+    with without_collection():
+        recorder = _Recorder(torch)
+        recorder.program(_exported(torch, module, args, kwargs))
+        nodes = nodes_of(recorder.calls, recorder.tensors)
+        return network_of(label, nodes, recorder.tensors, source=f"torch:{label}", bits=bits, outputs=recorder.outputs)
 
 
 def _torch() -> Any:

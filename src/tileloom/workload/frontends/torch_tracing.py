@@ -18,10 +18,6 @@ def quick_tracing(torch: Any, module: Any) -> Iterator[None]:
     with ExitStack() as settings:
         settings.callback(module.train, module.training)
         module.eval()
-        # Tracing makes millions of objects that live to its end; looking through them again and again takes a tenth of it.
-        if gc.isenabled():
-            settings.callback(gc.enable)
-            gc.disable()
         # A fifth of the time of a long export; nobody reads them.
         settings.enter_context(_changed(getattr(torch.fx, "config", None), "do_not_emit_stack_traces", True))
         # The fused encoder layer hides its matrix products.
@@ -32,6 +28,18 @@ def quick_tracing(torch: Any, module: Any) -> Iterator[None]:
         settings.enter_context(_changed(torch._C, "_set_grad_enabled", lambda mode: None))
         settings.enter_context(_no_code())
         yield
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Tracing makes millions of objects that live to its end; looking through them again and again takes a tenth of it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _no_code() -> Any:
