@@ -19,6 +19,7 @@ from tileloom.fusion.optimal.halo_plan import HaloOptions
 from tileloom.fusion.optimal.mapper import FusedResult, fused_optimal
 from tileloom.fusion.optimal.network_graph import graph_of_network
 from tileloom.fusion.optimal.reference import all_rows, best_of
+from tileloom.mapping.fused_legality import check_fused
 from tileloom.workload.frontends.accelforge import read_workload
 from tileloom.workload.load import load_network
 from tileloom.workload.network import Network
@@ -61,6 +62,11 @@ def test_fused_is_no_worse_and_fits_at_every_moment(fused: tuple[Network, FusedR
     assert result.cost is not None and result.status == "optimal"
     assert result.cost.energy_pj <= result.unfused and result.kept
     assert all(m.bits("GB") <= 16000 for m in result.cost.moments)
+    problems, layouts = [layer.problem for layer in result.graph.layers], result.graph.layouts
+    assert result.mapping is not None
+    joined = {t: result.graph.elements(t) for t, layout in layouts.items() if layout.extents}
+    aligned = {t: layout.aligned for t, layout in layouts.items()}
+    assert check_fused(problems, chip(), result.mapping, joined=joined, aligned=aligned) == ()
     assert not any("not part of" in n for n in result.graph.notes)
 
 
