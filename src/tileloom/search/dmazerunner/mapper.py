@@ -139,12 +139,12 @@ class DmazerunnerMapper:
         model = _model(self.model, self.name)
         nest, chip = Nest.of(problem), chip_of(problem, architecture, model.options)
         pruning = self._pruning()
-        if reasons := too_small(nest, chip, pruning):
-            return _infeasible(self.name, problem, objective, started, reasons)
         if self.imperfect and model.faithful:
             raise UnsupportedError(
                 "dMazeRunner itself has tiles that divide only: leave --imperfect out, or take mode=corrected"
             )
+        if reasons := too_small(nest, chip, pruning):
+            return _infeasible(self.name, problem, objective, started, reasons)
         # A good mapping first: the better it is, the more branches the bounds cut off.
         start = replace(
             START, pe=max(START.pe, pruning.pe), rf=max(START.rf, pruning.rf), spm=max(START.spm, pruning.spm)
