@@ -154,9 +154,10 @@ def test_the_least_size_that_is_told_is_the_least(kept: tuple[str, ...]) -> None
     told = 0
     for seed in (1, 2):
         problems = small_problems(Random(seed), 3)
-        graph = graph_of_problems("random", (*problems, matmul("end", problems[-1].output.name, "WE", "E",
-                                  *(axis.span(problems[-1].extents) for axis in problems[-1].output.axes), 1)),
-                                  keeping(4, *kept))  # fmt: skip
+        last = problems[-1]
+        m, k = (axis.span(last.extents) for axis in last.output.axes)
+        end = matmul("end", last.output.name, "WE", "E", m, k, 1)
+        graph = graph_of_problems("random", (*problems, end), keeping(4, *kept))
         result = fused_optimal(graph, "energy")
         if result.cost is not None:
             continue
