@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_OUT := out/demo
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help demo test test-all test-frontends lint bench conform reference-given clean
+.PHONY: help demo test test-all test-frontends fuzz lint bench conform reference-given clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test                    ruff, mypy and the test suite"
 	@echo "make test-all                the same and the slow tests (larger spaces and nests)"
 	@echo "make test-frontends          install PyTorch, transformers, JAX and Keras into $(VENV)-frontends and test their front ends"
+	@echo "make fuzz                    damaged and hostile input for every reader, $(FUZZ_SECONDS) s each (FUZZ_SECONDS=...); atheris where it installs"
 	@echo "make lint                    ruff and mypy only"
 	@echo "make bench                   every speed claim as a ratio measured now"
 	@echo "make conform REFERENCE=DIR   recompute another tool's published rows (MODEL=accelforge)"
@@ -33,6 +34,13 @@ test-all: lint
 # An environment of its own: the frameworks are large, and nothing else needs them.
 test-frontends: $(VENV)-frontends/.installed
 	@$(VENV)-frontends/bin/python -m pytest tests/frontends
+
+FUZZ_SECONDS := 20
+# Inputs that end in anything but a typed error are kept under out/fuzz, with their tracebacks.
+fuzz: $(VENV)/.installed-dev
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check atheris || echo "atheris does not install here; damage is drawn by chance"
+	@$(BIN)/python tests/property/fuzz_all.py $(FUZZ_SECONDS) out/fuzz
+	@$(BIN)/python -m pytest tests/property/test_readers_survive.py
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --quiet .

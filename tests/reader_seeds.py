@@ -231,3 +231,10 @@ sweep:
 constraints: {utilization: 0.05}
 objectives: [latency, energy, area]
 """
+TARGETS = """mapspace_constraints:
+  targets:
+  - {target: L1, type: temporal, factors: M=1 N=2 K<=2, permutation: KN}
+  - {target: L2, type: spatial, factors: "N=1", permutation: MKN, split: 1}
+  - {target: L1, type: datatype, keep: [Weights, Outputs], bypass: [Inputs]}
+  - {type: utilization, min: 0.5}
+"""

@@ -169,9 +169,12 @@ def _chips() -> Iterator[Reader]:
 
 
 def _rules() -> Iterator[Reader]:
-    from tileloom.mapping.constraints_file import constraints_from_yaml
+    from tileloom.architecture.load import load_architecture
+    from tileloom.mapping.constraints_file import constraints_from_yaml, read_constraints
 
+    chip = load_architecture("union-edge")
     yield Reader("constraints", ".yaml", seeds.CONSTRAINTS, constraints_from_yaml)
+    yield Reader("constraints-timeloop", ".yaml", seeds.TARGETS, lambda p: read_constraints([p], chip))
 
 
 def _studies() -> Iterator[Reader]:

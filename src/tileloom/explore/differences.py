@@ -58,7 +58,7 @@ def differences(
     found: list[Difference] = []
     for name, cost in listed:
         if name != BASE:
-            found += _cycles(name, base, cost)
+            found += _cycles(name, base, cost, architecture)
             found += _energies(name, base, cost, variants, architecture)
     return tuple(found)
 
@@ -104,10 +104,28 @@ def _folded(energies: Energies, whole: set[str]) -> Energies:
     return found
 
 
-def _cycles(name: str, base: Cost, other: Cost) -> list[Difference]:
+def _cycles(name: str, base: Cost, other: Cost, architecture: Architecture) -> list[Difference]:
     if isclose(base.cycles, other.cycles, rel_tol=1e-9):
         return []
-    return [Difference(name, "cycles", base.cycles, other.cycles, _why_cycles(base, other))]
+    why = "; ".join([_why_cycles(base, other), *_single_buffered(base, other, architecture)])
+    return [Difference(name, "cycles", base.cycles, other.cycles, why)]
+
+
+def _single_buffered(base: Cost, other: Cost, architecture: Architecture) -> list[str]:
+    """Where transfers wait for compute for want of room, as ZigZag has it: a memory is double buffered where its tiles fit
+    in it twice. The literal model overlaps everything, whatever room there is."""
+    if other.model != "zigzag" or not dict(other.cycles_by_component).get("port stalls"):
+        return []
+    held: dict[str, int] = {}
+    for row in base.occupancy:
+        held[row.memory] = held.get(row.memory, 0) + row.bits
+    full = [
+        f"{m.name} ({held[m.name]:,} of {m.capacity_bits:,} bits)"
+        for m in architecture.memories
+        if m.name in held and m.capacity_bits is not None and m.buffers == 1 and 2 * held[m.name] > m.capacity_bits
+    ]
+    what = "double buffering: loopnest overlaps every transfer, zigzag not where tiles do not fit twice: "
+    return [what + ", ".join(full)] if full else []
 
 
 def _why_cycles(base: Cost, other: Cost) -> str:

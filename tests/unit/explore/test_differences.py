@@ -79,3 +79,15 @@ def test_models_that_agree_are_not_explained() -> None:
     base = LoopnestModel().evaluate(GEMM, CHIP, NEST)
     assert differences(GEMM, CHIP, NEST, [("loopnest", base), ("same", base)]) == ()
     assert differences(GEMM, CHIP, NEST, [("other", base)]) == ()
+
+
+def test_memories_that_do_not_hold_their_tiles_twice_are_named() -> None:
+    tight = Architecture("tight", (CHIP.nodes[0], memory("L2", 6.0, 800), *CHIP.nodes[2:]))
+    costs = [
+        (v.model, v.cost)
+        for v in api.compare(GEMM, tight, NEST)
+        if v.cost is not None and v.model in ("loopnest", "zigzag")
+    ]
+    (cycles,) = [d.rule for d in differences(GEMM, tight, NEST, costs) if d.what == "cycles"]
+    assert "zigzag not where tiles do not fit twice: L2 (640 of 800 bits)" in cycles
+    assert not [d for d in explained() if "fit twice" in d.rule]

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from tileloom.architecture.load import parse_architecture
+from tileloom.architecture.load import load_architecture, parse_architecture
 from tileloom.core.errors import InputError
 from tileloom.cost.base import Profile
 from tileloom.mapping.constraint_check import constraint_faults
@@ -13,9 +13,10 @@ from tileloom.mapping.constraints import Constraints, OrderRule, constrain, for_
 from tileloom.mapping.constraints_file import constraints_from_yaml, read_constraints
 from tileloom.mapping.space import MapSpace
 from tileloom.mapping.yaml import mapping_from_yaml
+from tileloom.search.mappers.hybrid import HybridMapper
 from tileloom.search.mappers.levels import LevelSpace
 from tileloom.search.space_report import plans
-from tileloom.workload.layers import gemm
+from tileloom.workload.layers import conv2d, gemm
 
 CHIP = parse_architecture("""
 name: chip
@@ -185,3 +186,12 @@ def test_clusters_bound_all_axes_of_a_fanout_together() -> None:
     assert all(m is None or m in kept for m in drawn) and any(drawn)
     with pytest.raises(InputError, match=r"no fanout 'PF'; there are"):
         constrain(work, grid, rules("hardware: {clusters: {PF: {max_size: 4}}}"))
+
+
+def test_the_example_is_kept_by_what_is_found_under_it() -> None:
+    asked = read_constraints([Path(__file__).parents[3] / "examples" / "constraints.yaml"])
+    work, edge = conv2d("c", K=16, C=8, H=10, W=10, R=3, S=3), load_architecture("union-edge")
+    found = HybridMapper(victory=20, timeout=20, evaluations=30, seed=3, constraints=asked).search(work, edge, "edp")
+    assert found.mapping is not None, found.reasons
+    assert constraint_faults(work, edge, found.mapping, asked) == ()
+    assert asked.mapper.max_evaluations == 60
