@@ -86,14 +86,16 @@ def mapper_options(flags: Mapping[str, Any], others: Sequence[str] | None) -> di
     return given | {name.replace("-", "_"): value for name, value in plain_pairs("--option", others).items()}
 
 
-def read_rules(files: Sequence[Path], network: Network) -> Constraints:
+def read_rules(files: Sequence[Path], network: Network, chip: Architecture) -> Constraints:
     """All constraint files at once. InputError for contradictions and for dims that no layer has."""
     from tileloom.mapping.constraints_file import read_constraints
 
-    rules = read_constraints(files)
+    rules = read_constraints(files, chip, tell=note)
     known = {d for entry in network.problems for d in entry.problem.extents}
     named = {d for d, _ in rules.full_at} | {t.dim for t in rules.tiles} | rules.no_spatial
-    named |= {d for r in rules.orders for d in (*r.outer, *r.inner)} | {d for a in rules.axes for d in a.dims}
+    named |= {d for r in rules.orders for d in (*r.outer, *r.inner)} | {
+        d for a in rules.axes for d in (*a.dims, *a.not_dims)
+    }
     wrong = [f"constraints: no layer has a dim '{d}'{did_you_mean(d, known)}" for d in sorted(named - known)]
     if wrong:
         raise InputError(wrong)
@@ -206,11 +208,14 @@ def _print_explanations(result: NetworkResult) -> None:
 
 
 def say_what_is_missing(result: NetworkResult) -> int:
-    """Name on standard error what was skipped or fits nowhere; 1 when there is any, else 0."""
+    """Name on standard error what was skipped or fits nowhere, each reason once; 1 when there is any, else 0."""
     for s in result.network.skipped:
         note(f"skipped {s.node} ({s.operator}): {s.reason}")
     unmapped = [r for r in result.layers if r.result.cost is None]
+    layers: dict[tuple[str, str], list[str]] = {}
     for r in unmapped:
         reasons = "; ".join(r.result.reasons) or "no mapping was found"
-        note(f"{r.result.status} {r.distinct.problem.name}: {reasons}")
+        layers.setdefault((r.result.status, reasons), []).append(r.distinct.problem.name)
+    for (status, reasons), names in layers.items():
+        note(f"{status} {', '.join(names)}: {reasons}")
     return 1 if unmapped or result.network.skipped else 0

@@ -9,6 +9,7 @@ import pytest
 
 from tileloom.architecture.model import Architecture, Compute, Memory, Port
 from tileloom.fusion.optimal import reference
+from tileloom.fusion.optimal.front import fused_front
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.graph_from import graph_of_problems
 from tileloom.fusion.optimal.infeasible import with_capacity
@@ -82,6 +83,20 @@ def test_optimum_equals_the_best_of_all(listed: tuple[FusedGraph, list[list[refe
         assert found.cost is not None and found.cost.peak_bits("GB") <= bits
 
 
+@pytest.mark.parametrize("bits", [8, 40, 56, 200])
+def test_front_equals_that_of_all(listed: tuple[FusedGraph, list[list[reference.Row]]], bits: int) -> None:
+    graph, rows = listed
+    sized = with_capacity(graph, "GB", bits)
+    every = reference.front_of(sized, rows)
+    found = fused_front(sized)
+    assert found.status == ("optimal" if every else "infeasible")
+    assert [(p.value_of("energy"), p.value_of("latency")) for p in found.points] == [
+        (pytest.approx(e, rel=1e-12), pytest.approx(c, rel=1e-12)) for e, c in every
+    ]
+    for point in found.points:
+        assert point.cost is not None and point.cost.peak_bits("GB") <= bits
+
+
 def test_more_room_and_more_loops_never_cost_more(listed: tuple[FusedGraph, list[list[reference.Row]]]) -> None:
     graph, _ = listed
     values = [fused_optimal(with_capacity(graph, "GB", bits), "energy").value for bits in (16, 24, 32, 48, 64, 96, 160)]
@@ -98,3 +113,21 @@ def test_equal_layers_are_searched_once_and_cost_the_same_apart() -> None:
     assert dict(result.explain)["problems that differ"] == 3
     again = fused_optimal(graph_of_problems("six", [replace(p, name=f"x{p.name}") for p in far], chip()), "energy")
     assert again.value == result.value
+
+
+def test_out_of_budget_it_says_what_it_knows(listed: tuple[FusedGraph, list[list[reference.Row]]]) -> None:
+    graph, _ = listed
+    whole = fused_optimal(graph, "energy")
+    steps = dict(whole.explain)["steps"]
+    values = []
+    for some in range(0, steps + 1, max(1, steps // 5)):
+        found = fused_optimal(graph, "energy", max_steps=some)
+        assert found.lower_bound <= whole.value <= found.value
+        assert found.cost is not None and dict(found.explain)["steps"] <= some
+        assert found.status in ("stopped", "optimal") and (found.status == "stopped" or found.value == whole.value)
+        values.append((found.lower_bound, found.value))
+    assert values == [
+        (b, v) for b, v in zip(sorted(b for b, _ in values), sorted((v for _, v in values), reverse=True))
+    ]
+    assert fused_optimal(graph, "energy", max_steps=steps).mapping == whole.mapping
+    assert fused_optimal(graph, "energy", time_limit_s=0.0).status == "stopped"

@@ -13,7 +13,10 @@ from tileloom.architecture.model import Architecture, Compute, Memory, Port, Ten
 from tileloom.cli.main import app
 from tileloom.core.errors import InputError
 from tileloom.cost.fused import fused_cost
+from tileloom.explore.fused_front import FrontAnswer, write_front_run
 from tileloom.explore.fused_record import FusedAnswer, write_fused_run
+from tileloom.fusion.optimal.front import fused_front
+from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.graph_from import graph_of_problems
 from tileloom.fusion.optimal.infeasible import with_capacity
 from tileloom.fusion.optimal.mapper import FusedResult, cost_of, fused_optimal
@@ -122,11 +125,15 @@ def test_all_outside_costs_what_single_problems_cost() -> None:
     assert cost_of(graph, result.mapping, {}).energy_pj == result.value
 
 
-def test_nothing_fits_says_what_would() -> None:
+def weight_kept() -> FusedGraph:
     small = chip(8)
     must = TensorSet(("weight",))
     nodes = tuple(replace(n, keep=must) if isinstance(n, Memory) and n.name == "GB" else n for n in small.nodes)
-    graph = graph_of_problems("chain", QKV[:1], replace(small, nodes=nodes))
+    return graph_of_problems("chain", QKV[:1], replace(small, nodes=nodes))
+
+
+def test_nothing_fits_says_what_would() -> None:
+    graph = weight_kept()
     result = fused_optimal(with_capacity(graph, "GB", 4), "energy")
     assert result.status == "infeasible" and result.cost is None
     assert "'GB' has 4 bits" in result.reasons[0] and "8 bits are the least" in result.reasons[0]
@@ -189,7 +196,11 @@ def test_a_run_directory_and_its_page(attention: FusedResult, tmp_path: Path) ->
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "optimal" and record["value"] < record["unfused"]
     assert [m["while"] for m in record["occupancy"]] == ["Q", "K", "QK"]
-    assert "What is kept, layer by layer" in page and "<rect" in page and "compute QK" in page
+    assert "What is kept where, and when" in page and "<rect" in page and "compute QK" in page
+    assert "What fusing saves" in page and "Proven: no schedule of the space" in page
+    assert [(k["tensor"], k["from"], k["until"]) for k in record["kept"]] == [("Qt", "Q", "QK"), ("Kt", "K", "QK")]
+    own = sum(layer["alone"]["energy_pj"] for layer in record["layers"])
+    assert own == pytest.approx(record["unfused"])
     assert mapping_from_yaml(tmp_path / "mapping.yaml") == attention.mapping
     assert "3 problems in 1 stacks" in str(answer) and not answer.failed
 
@@ -198,3 +209,25 @@ def test_the_command_refuses_bad_options() -> None:
     for wrong in (["--max-fused-loops", "few"], ["--objective", "beauty"]):
         done = CliRunner().invoke(app, ["fuse", "resnet18", "--arch", "eyeriss", "--optimal", *wrong])
         assert isinstance(done.exception, InputError) and wrong[1] in str(done.exception)
+
+
+def test_the_front_as_a_run_directory_and_its_page(tmp_path: Path) -> None:
+    front = fused_front(graph_of_problems("attention", QKV, chip()))
+    answer = FrontAnswer(front, "attention", "two memories")
+    assert f"{len(front.points)} schedules that none beats" in str(answer) and not answer.failed
+    write_front_run(answer, tmp_path)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["objective"] == "pareto" and record["status"] == "optimal"
+    assert [p["energy_pj"] for p in record["front"]] == sorted(p["energy_pj"] for p in record["front"])
+    for point, known in zip(record["front"], front.points):
+        assert mapping_from_yaml(tmp_path / point["mapping"]) == known.mapping
+    page = write_fused_page(tmp_path).read_text()
+    assert "Energy against latency" in page and page.count("front-point") >= len(front.points)
+    assert record["edp"] == min(p["edp"] for p in record["front"])
+
+
+def test_a_front_that_is_not_there() -> None:
+    nothing = fused_front(with_capacity(weight_kept(), "GB", 4))
+    assert nothing.status == "infeasible" and nothing.reasons and "nothing fits" in str(FrontAnswer(nothing, "a", "b"))
+    stopped = fused_front(graph_of_problems("attention", QKV, chip()), max_steps=3)
+    assert stopped.status == "stopped" and FrontAnswer(stopped, "a", "b").as_plain()["status"] == "stopped"

@@ -12,6 +12,7 @@ from tileloom.cli import options as o
 if TYPE_CHECKING:
     from tileloom.explore.depth_first.run import StudyResult
     from tileloom.explore.depth_first.study import Study
+    from tileloom.explore.fusers import FuseCall
 
 SHOWN = 12
 """Points that the table on the screen holds; all are in the files."""
@@ -20,7 +21,11 @@ SHOWN = 12
 def command(
     context: typer.Context,
     network: Annotated[
-        str, typer.Argument(metavar="NETWORK", help="Study file (YAML), ONNX, YAML or ZigZag network, or library name.")
+        str,
+        typer.Argument(
+            metavar="NETWORK",
+            help="Study file (YAML), ONNX, YAML or ZigZag network, or library name; with --optimal any format, as hf:bert.",
+        ),
     ],
     arch: Annotated[
         str | None, typer.Option("--arch", metavar="ARCH", help="Chip: library name or file (not with a study file).")
@@ -33,7 +38,9 @@ def command(
     cuts: Annotated[
         str, typer.Option(help="auto, single, none, all (search the fuse depth), or layers to cut after: 3,7.")
     ] = "auto",
-    objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "energy",
+    objective: Annotated[
+        str, typer.Option(help="What to minimise: energy, latency or edp; with --optimal also pareto, the whole front.")
+    ] = "energy",
     lpf_limit: Annotated[str, typer.Option(help="Loop factors that the mapper orders, or optimal.")] = "6",
     faithful: Annotated[bool, typer.Option("--faithful", help="DeFiNES's numbers with its quirks.")] = False,
     max_layers: Annotated[int | None, typer.Option(min=1, help="Most layers of a stack with --cuts all.")] = None,
@@ -46,7 +53,18 @@ def command(
     max_fused_loops: Annotated[
         str, typer.Option("--max-fused-loops", help="With --optimal: loops that layers may share, a number or inf.")
     ] = "1",
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit", min=0, metavar="SECONDS", help="With --optimal: stop with the best found by then."
+        ),
+    ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option("--max-steps", min=0, help="With --optimal: as --time-limit, the same on every machine."),
+    ] = None,
     bind: o.Bind = None,
+    variables: o.Variables = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
@@ -57,6 +75,7 @@ def command(
     Exit code 1 when a point cannot run; the others are still reported.
     """
     from tileloom.cli.show import emit_json, note, progress_bar
+    from tileloom.core.errors import InputError
     from tileloom.explore.depth_first.files import run_record, write_files
     from tileloom.explore.depth_first.record import row_of
     from tileloom.explore.depth_first.run import run_study
@@ -65,8 +84,15 @@ def command(
 
     if optimal:
         _refuse_options(context, TILING, "--optimal searches mappings of our own, not depth-first tiles")
-        loops = _loops(max_fused_loops)
-        _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json, gap, loops)
+        from tileloom.explore.fusers import FuseCall
+
+        given = o.plain_pairs("--set", variables)
+        sizes, loops = o.sizes("--bind", bind), _loops(max_fused_loops)
+        call = FuseCall(network, arch or "", objective, sizes, out, None, gap, loops, given, max_steps, time_limit)
+        _optimal(call, progress, json)
+    if variables:
+        raise InputError("--set is for --optimal: fields of a Hugging Face model, or variables of a template")
+    _refuse_options(context, PROOF, "only --optimal takes these")
     if is_study(network):
         _refuse_options(context, ("arch", "objective", *TILING), f"{network} is a study file, which says this itself")
         study = read_study(network)
@@ -88,6 +114,9 @@ def command(
 TILING = ("mode", "tile_x", "tile_y", "cuts", "lpf_limit", "faithful", "max_layers")
 """Options of depth-first schedules only."""
 
+PROOF = ("gap", "max_fused_loops", "max_steps", "time_limit")
+"""Options of the fused optimum only."""
+
 
 def _refuse_options(context: typer.Context, own: tuple[str, ...], reason: str) -> None:
     """InputError for options that would be dropped without a word."""
@@ -99,26 +128,18 @@ def _refuse_options(context: typer.Context, own: tuple[str, ...], reason: str) -
         raise InputError(f"{reason}: leave out {', '.join(given)}")
 
 
-def _optimal(
-    network: str,
-    arch: str | None,
-    objective: str,
-    bind: dict[str, int],
-    out: Path | None,
-    progress: bool,
-    json: bool,
-    gap: float,
-    max_fused_loops: int | None,
-) -> NoReturn:
+def _optimal(call: FuseCall, progress: bool, json: bool) -> NoReturn:
+    from dataclasses import replace
+
     from tileloom.cli.show import emit_json, note, progress_bar
     from tileloom.core.errors import InputError
-    from tileloom.explore.fusers import FUSERS, FuseCall
+    from tileloom.explore.fusers import FUSERS
 
-    fuser = FUSERS.get("optimal")
-    if arch is None:
+    if not call.architecture:
         raise InputError("--arch is missing: which chip?")
     with progress_bar("Fusing", progress) as callback:
-        answer = fuser(FuseCall(network, arch, objective, bind, out, callback, gap, max_fused_loops))
+        answer = FUSERS.get("optimal")(replace(call, progress=callback))
+    out = call.out
     if out is not None and (out / "run.json").is_file():
         from tileloom.report.fused import write_fused_page
 

@@ -80,7 +80,7 @@ def command(
     flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed, "template": template}
     settings = view.mapper_options(flags, option)
     if constraints:
-        settings["constraints"] = view.read_rules(constraints, loaded)
+        settings["constraints"] = view.read_rules(constraints, loaded, chip)
     with progress_bar(f"Mapping {loaded.name}", progress) as callback:
         result = api.map(
             loaded,

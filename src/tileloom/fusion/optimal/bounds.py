@@ -64,8 +64,8 @@ class Passer:
         self.above = {c: (i, p) for i, own in enumerate(self.hanging) for p, children in own for c, _ in children}
         self._maps: dict[tuple[int, int, int, int], tuple[int, int, Ints]] = {}
 
-    def run(self, numbers: dict[KindRows, list[Ints]], costs: dict[KindRows, Floats]) -> Messages:
-        """numbers: per kind and position, the key numbers of the groups that remain; costs: of each group (inf: none)."""
+    def run(self, numbers: dict[KindRows, Ints], costs: dict[KindRows, Floats]) -> Messages:
+        """numbers: per kind, the key numbers of its groups int64[groups, tensors]; costs: of each group (inf: none)."""
         count = len(self.kinds)
         down: list[Floats] = [np.empty(0)] * count
         below: list[Floats] = [np.empty(0)] * count
@@ -78,13 +78,13 @@ class Passer:
                 for c, q in children:
                     by_key += self._seen(down[c], kind, p, self.kinds[c], q)
                 sums[i][p] = by_key
-                total += by_key[numbers[kind][p]]
+                total += by_key[numbers[kind][:, p]]
             below[i] = total
             parent = self.parent[i]
             if parent is None:
                 down[i] = np.array([total.min() if len(total) else inf])
             else:
-                down[i] = _least(numbers[kind][parent], total, len(kind.numbers[parent]))
+                down[i] = _least(numbers[kind][:, parent], total, len(kind.numbers[parent]))
         whole = float(sum(down[i][0] for i in range(count) if self.parent[i] is None))
         through: list[Floats] = []
         best: dict[tuple[int, int], Floats] = {}
@@ -97,10 +97,10 @@ class Passer:
                 known = self._seen(best[upper, p], kind, parent, self.kinds[upper], p)
                 rest = np.full(len(known), inf)
                 np.subtract(known, down[i], out=rest, where=(known < inf) & (down[i] < inf))
-                outside = rest[numbers[kind][parent]]
+                outside = rest[numbers[kind][:, parent]]
             through.append(below[i] + outside)
             for p, _ in self.hanging[i]:
-                best[i, p] = _least(numbers[kind][p], through[i], len(kind.numbers[p]))
+                best[i, p] = _least(numbers[kind][:, p], through[i], len(kind.numbers[p]))
         return Messages(tuple(down), whole, tuple(through))
 
     def _seen(self, values: Floats, kind: KindRows, p: int, other: KindRows, q: int) -> Floats:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tileloom.architecture.model import Architecture, Memory
-from tileloom.fusion.optimal.rows import OUTSIDE, Front, Group, Key, every_sequence
+from tileloom.fusion.optimal.groups import OUTSIDE, Front, Group, Key, every_sequence
 from tileloom.workload.problem import Problem, Tensor
 
 if TYPE_CHECKING:

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tileloom.fusion.optimal.bounds import Forest, Messages
+from tileloom.fusion.optimal.budget import LABELS_PER_STEP, Budget
+from tileloom.fusion.optimal.cuts import CutNetwork, Layer, step_of
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import Front, Group
 from tileloom.fusion.optimal.kernels import join_pairs, pareto_in_groups
-from tileloom.fusion.optimal.rows import Front, Group, Key, KindRows
+from tileloom.fusion.optimal.rows import KindRows
 from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP, LATENCY
-
-State = tuple[Key, ...]
 
 
 @dataclass(frozen=True)
@@ -41,87 +42,54 @@ class Joined:
     widest: int
 
 
-@dataclass(frozen=True)
-class _Step:
-    """What continuing with one layer means for tensors.
-
-    used     positions of its shared tensors: left (index in the state before, position) were alive, new ones were not,
-             last ones are used for the last time
-    carry    per tensor of the state after: (True, index in the state before) or (False, position in the layer)
-    """
-
-    position: dict[str, int]
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    left: tuple[tuple[int, int], ...]
-    used: tuple[int, ...]
-    new: tuple[int, ...]
-    last: tuple[int, ...]
-    carry: tuple[tuple[bool, int], ...]
-
-
-def _step(graph: FusedGraph, i: int) -> _Step:
-    layer = graph.layers[i]
-    position = {t: p for p, t in enumerate(layer.tensors)}
-    before = graph.live(i - 1) if i else ()
-    after = graph.live(i)
-    used = [t for t in layer.tensors if t in graph.shared]
-    at = {t: k for k, t in enumerate(before)}
-    last = [t for t in used if graph.uses[t][-1] == i]
-    return _Step(
-        position=position,
-        before=before,
-        after=after,
-        left=tuple((at[t], position[t]) for t in used if t in at),
-        used=tuple(position[t] for t in used),
-        new=tuple(position[t] for t in used if t not in at),
-        last=tuple(position[t] for t in last),
-        carry=tuple((False, position[t]) if t in position else (True, at[t]) for t in after),
-    )
+AT_ONCE = 4_000_000
+"""Pairs of a label and a row between two looks at the budget."""
 
 
 class Joiner:
     """The join of one graph; `run` may be called with growing bounds."""
 
-    def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int) -> None:
-        self.graph, self.kinds, self.objective = graph, kinds, objective
-        self.steps = [_step(graph, i) for i in range(len(graph.layers))]
+    def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int, budget: Budget) -> None:
+        self.graph, self.kinds, self.objective, self.budget = graph, kinds, objective, budget
+        self.steps = [step_of(graph, i) for i in range(len(graph.layers))]
         self.capacity = np.array([bits for _, bits in kinds[0].kind.tracked], dtype=np.float64)
-        owner = {t: graph.owner(t) for t in graph.shared}
-        self.owner = {t: (kinds[i], graph.layers[i].tensors.index(t)) for t, i in owner.items()}
 
     def run(
         self,
-        groups: Sequence[Sequence[Group]],
-        forest: Forest,
-        messages: tuple[Messages | None, Messages | None],
+        network: CutNetwork,
         most: float,
         *,
         front: bool = False,
         beam: int = 0,
+        beaten_by: Floats | None = None,
     ) -> Joined:
-        """groups: per layer those with exact rows; messages: bounds on (energy, cycles) of what follows.
+        """network: relaxed transitions between groups with exact rows.
 
         most    labels whose value with the bound of the rest is above are dropped
         front   keep every non-dominated (energy, cycles);  beam: keep this many labels per cut, the best bounds first
                 (0 = all; otherwise what is found is a schedule, but perhaps not the best)
+        beaten_by  known (energy, cycles), energy ascending and cycles descending: what they beat is dropped
         """
-        depth = max((len(g.loops) for own in groups for g in own), default=0)
+        if not network.possible:
+            return Joined((), 0, 0)
+        depth = max(
+            (len(layer.groups[n].loops) for layer in network.layers for n in set(layer.group.tolist())), default=0
+        )
         labels = self._start(depth)
-        states: list[State] = [()]
-        starts = np.array([0, 1])
+        edges = {0: (0, 1)}
         history: list[tuple[Ints, list[tuple[Group, int]]]] = []
         made, widest = 0, 0
         two = front or self.objective == EDP
         tables: dict[object, _Table] = {}
-        for i, own in enumerate(groups):
-            table = self._table(i, own, depth, tables)
-            ahead = _Ahead(self.graph, forest, self.kinds, messages, i)
-            pairs, bounds, after = self._pairs(i, own, table, states, starts, labels, ahead, most)
-            found, made_by = join_pairs(
-                labels, table.rows, pairs, bounds, table.tiles, self._carried(i, states), len(self.capacity), depth,
-                self.capacity, self.objective, most,
-            )  # fmt: skip
+        for i, layer in enumerate(network.layers):
+            table = self._table(i, layer, depth, tables)
+            low = np.minimum.reduceat(labels[:, :2], [a for a, _ in edges.values()], axis=0)
+            pairs = self._pairs(layer, table, edges, low, most)
+            bounds = layer.rest_after[pairs[:, 6]]
+            found, made_by = self._continued(labels, table, layer, pairs, bounds, depth, most)
+            if beaten_by is not None:
+                open_ones = ~_is_beaten(found[:, :2] + bounds[made_by[:, 2]], beaten_by)
+                found, made_by = found[open_ones], made_by[open_ones]
             made += len(found)
             if not len(found):
                 return Joined((), made, widest)
@@ -133,12 +101,35 @@ class Joiner:
                 whole = found[order, :2] + bounds[made_by[order, 2]]
                 order = order[np.sort(np.argsort(self._values(whole), kind="stable")[:beam])]
             labels, state_of = np.ascontiguousarray(found[order]), state_of[order]
-            used = np.unique(state_of)
-            starts = np.append(np.searchsorted(state_of, used), len(state_of))
-            states = [after[s] for s in used]
+            used, starts = np.unique(state_of, return_index=True)
+            ends = [*starts[1:].tolist(), len(state_of)]
+            edges = {s: (a, b) for s, a, b in zip(used.tolist(), starts.tolist(), ends)}
             history.append((made_by[order, :2], table.origin))
             widest = max(widest, len(labels))
         return Joined(self._points(labels, history), made, widest)
+
+    def _continued(
+        self, labels: Floats, table: _Table, layer: Layer, pairs: Ints, bounds: Floats, depth: int, most: float
+    ) -> tuple[Floats, Ints]:
+        """Labels behind a layer and (label, row, pair) that made each; spends what they take, a share at a time."""
+        work = np.cumsum((pairs[:, 1] - pairs[:, 0]) * (pairs[:, 3] - pairs[:, 2]))
+        last = int(work[-1]) if len(work) else 0
+        edges = np.unique(np.searchsorted(work, np.arange(AT_ONCE, last + 1, AT_ONCE)))
+        found, made_by = [np.empty((0, labels.shape[1]))], [np.empty((0, 3), dtype=np.int64)]
+        passing = layer.passing.astype(np.float64)
+        for own in np.split(np.arange(len(pairs)), edges):
+            if not len(own):
+                continue
+            done = int(work[own[0] - 1]) if own[0] else 0
+            self.budget.spend(1 + (int(work[own[-1]]) - done) // LABELS_PER_STEP)
+            some, by = join_pairs(
+                labels, table.rows, pairs[own], bounds[own], table.tiles, passing, len(self.capacity), depth,
+                self.capacity, self.objective, most,
+            )  # fmt: skip
+            by[:, 2] += own[0]
+            found.append(some)
+            made_by.append(by)
+        return np.vstack(found), np.vstack(made_by)
 
     def _start(self, depth: int) -> Floats:
         memories = len(self.capacity)
@@ -169,17 +160,20 @@ class Joiner:
             points.append((float(labels[end, 0]), float(labels[end, 1]), tuple(reversed(chosen))))
         return tuple(points)
 
-    def _table(self, i: int, groups: Sequence[Group], depth: int, known: dict[object, _Table]) -> _Table:
+    def _table(self, i: int, layer: Layer, depth: int, known: dict[object, _Table]) -> _Table:
         """Rows of all groups below one another, padded to `depth` levels; layers of equal groups share it."""
-        step = self.steps[i]
-        left = tuple(p for _, p in step.left)
-        key = (id(self.kinds[i]), left, step.new, step.last, tuple(map(id, groups)))
+        step, groups = self.steps[i], layer.groups
+        taken = set(layer.group.tolist())
+        key = (id(self.kinds[i]), step.new, step.last, tuple(map(id, groups)), tuple(sorted(taken)))
         if key in known:
             return known[key]
         memories, part = len(self.capacity), depth + 2
         blocks, origin, spans = [np.empty((0, 2 + memories * part))], list[tuple[Group, int]](), []
         at = 0
-        for g in groups:
+        for n, g in enumerate(groups):
+            if n not in taken:
+                spans.append((at, at))
+                continue
             front = g.front
             assert isinstance(front, Front)
             own = 2 + len(g.loops)
@@ -191,17 +185,13 @@ class Joiner:
             origin.extend((g, r) for r in range(len(block)))
             spans.append((at, at + len(block)))
             at += len(block)
-        index: dict[State, list[int]] = {}
-        for n, g in enumerate(groups):
-            if spans[n][0] < spans[n][1]:
-                index.setdefault(tuple(g.keys[p] for p in left), []).append(n)
         extra = memories * (1 + 2 * (depth + 1))
         tiles = (
-            np.array([self._tiles(i, g, depth) for g in groups]).reshape(-1, extra)
+            np.array([self._tiles(i, g, depth) if n in taken else [0.0] * extra for n, g in enumerate(groups)])
             if extra
             else np.zeros((len(groups), 1))
         )
-        found = known[key] = _Table(np.vstack(blocks), origin, spans, index, tiles)
+        found = known[key] = _Table(np.vstack(blocks), origin, spans, tiles)
         return found
 
     def _tiles(self, i: int, g: Group, depth: int) -> list[float]:
@@ -226,131 +216,36 @@ class Joiner:
                 found[m * extra + 2 + depth + len(key[1])] += bits
         return found
 
-    def _carried(self, i: int, states: list[State]) -> Floats:
-        """Per state and memory, tiles alive that layer `i` does not use."""
-        found = np.zeros((len(states), max(1, len(self.capacity))))
-        for k, t in enumerate(self.steps[i].before):
-            if t in self.steps[i].position:
-                continue
-            rows, p = self.owner[t]
-            for s, state in enumerate(states):
-                m = rows.memory(state[k]) if state[k][0] else -1
-                if m >= 0:
-                    found[s, m] += rows.size(p, state[k])
-        return found
-
-    def _pairs(
-        self,
-        i: int,
-        groups: Sequence[Group],
-        table: _Table,
-        states: list[State],
-        starts: Ints,
-        labels: Floats,
-        ahead: _Ahead,
-        most: float,
-    ) -> tuple[Ints, Floats, list[State]]:
-        step, spans, objective = self.steps[i], table.spans, self.objective
-        at = [k for k, _ in step.left]
-        after: dict[State, int] = {}
-        depths: list[int] = []
-        pairs, bounds = [], []
-        low = np.minimum.reduceat(labels[:, :2], starts[:-1], axis=0).tolist()
-        edges = starts.tolist()
-        stays = any(kept for kept, _ in step.carry)
-        for s, state in enumerate(states):
-            meets = table.index.get(tuple([state[k] for k in at]))
-            if meets is None:
-                continue
-            loops = _open(state)
-            open_loops = len(loops)
-            energy, cycles = low[s]
-            for n in meets:
-                g = groups[n]
-                if open_loops and g.loops[:open_loops] != loops:
-                    continue
-                keys = g.keys
-                new = tuple([state[k] if kept else keys[k] for kept, k in step.carry])
-                if stays and not _continues(new, step.carry):
-                    continue
-                rest = ahead.of(new)
-                e, c = energy + g.energy + rest[0], cycles + g.cycles + rest[1]
-                if (c if objective == LATENCY else e * c if objective == EDP else e) > most:
-                    continue
-                to = after.get(new)
-                if to is None:
-                    to = after[new] = len(after)
-                    depths.append(max([len(k[1]) for k in new], default=0))
-                pairs.append((edges[s], edges[s + 1], *spans[n], open_loops, depths[to], to, n, s))
-                bounds.append(rest)
-        return np.array(pairs, dtype=np.int64).reshape(-1, 9), np.array(bounds).reshape(-1, 2), list(after)
+    def _pairs(self, layer: Layer, table: _Table, edges: dict[int, tuple[int, int]], low: Floats, most: float) -> Ints:
+        """Transitions that some label can take, as `join_pairs` reads them, by the state they lead to."""
+        spans = np.array(table.spans, dtype=np.int64).reshape(-1, 2)
+        starts = np.zeros((len(layer.before), 2), dtype=np.int64)
+        least = np.full((len(layer.before), 2), inf)
+        for n, (s, edge) in enumerate(edges.items()):
+            starts[s], least[s] = edge, low[n]
+        whole = least[layer.source] + layer.cost + layer.rest_after[layer.target]
+        taken = np.flatnonzero((self._values(whole) <= most) & (spans[layer.group, 1] > spans[layer.group, 0]))
+        source, group, target = layer.source[taken], layer.group[taken], layer.target[taken]
+        return np.column_stack([
+            starts[source], spans[group], layer.depth_before[source], layer.depth_after[target], target, group, source,
+        ])  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Table:
-    """A layer's groups for the join: rows, where each comes from, spans of rows per group, groups by what they meet."""
+    """A layer's groups for the join: rows, where each comes from, spans of rows and tiles per group."""
 
     rows: Floats
     origin: list[tuple[Group, int]]
     spans: list[tuple[int, int]]
-    index: dict[State, list[int]]
     tiles: Floats
 
 
-def _open(state: State) -> tuple[int, ...]:
-    """Trips of the loops open at a cut: those above its deepest tensor."""
-    deepest: tuple[tuple[int, int], ...] = ()
-    for _, loops in state:
-        if len(loops) > len(deepest):
-            deepest = loops
-    return tuple([n for _, n in deepest])
-
-
-def _continues(new: State, carry: tuple[tuple[bool, int], ...]) -> bool:
-    """No tensor that stays alive lies below more loops than those the problem itself keeps open: none skips it."""
-    deepest = max((len(k[1]) for k, (kept, _) in zip(new, carry) if not kept), default=0)
-    return all(len(k[1]) <= deepest for k, (kept, _) in zip(new, carry) if kept)
-
-
-class _Ahead:
-    """Bounds of the layers behind cut `i` by the state there."""
-
-    def __init__(
-        self,
-        graph: FusedGraph,
-        forest: Forest,
-        kinds: Sequence[KindRows],
-        messages: tuple[Messages | None, Messages | None],
-        i: int,
-    ) -> None:
-        live = graph.live(i)
-        later = range(i + 1, len(graph.layers))
-        self.messages = messages
-        self.roots = tuple(
-            0.0 if m is None else float(sum(m.down[j][0] for j in later if forest.parent[j] is None)) for m in messages
-        )
-        # (layer, index of its parent tensor in the state, numbers of the tensor's keys as that layer counts them)
-        self.hanging = tuple(
-            (j, k, kinds[j].numbers[graph.layers[j].tensors.index(t)])
-            for k, t in enumerate(live)
-            for j in forest.children[t]
-            if j > i
-        )
-        self.known: dict[State, tuple[float, float]] = {}
-
-    def of(self, state: State) -> tuple[float, float]:
-        found = self.known.get(state)
-        if found is None:
-            values = []
-            for m, root in zip(self.messages, self.roots):
-                total = root
-                if m is not None:
-                    for j, k, numbers in self.hanging:
-                        at = numbers.get(state[k])
-                        total += inf if at is None else float(m.down[j][at])
-                values.append(total)
-            found = self.known[state] = (values[0], values[1])
-        return found
+def _is_beaten(points: Floats, known: Floats) -> NDArray[np.bool_]:
+    """Which (energy, cycles) are not below some known point in either number, to a relative 1e-9."""
+    at = np.searchsorted(known[:, 0], points[:, 0] * (1 + 1e-9), side="right") - 1
+    beaten: NDArray[np.bool_] = (at >= 0) & (known[np.maximum(at, 0), 1] <= points[:, 1] * (1 + 1e-9))
+    return beaten
 
 
 __all__ = ["Choice", "Joined", "Joiner"]

@@ -124,14 +124,41 @@ def class_bounds(
 
 
 @njit(cache=True, nogil=True)
-def exact_rows(table, rows, groups, cost, limits, reserve, objective, goal):
-    """All combinations of one option per group that are legal and within the goal.
+def _grown(rows, used):
+    """The first `used` rows in an array of four times the length."""
+    wider = np.empty((4 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
+    wider[:used] = rows[:used]
+    return wider
+
+
+@njit(cache=True, nogil=True)
+def _is_beaten(row, front, size):
+    """Whether one of the first `size` rows of a front is not above `row` in any number; it moves forward."""
+    for k in range(size):
+        better = True
+        for j in range(row.shape[0]):
+            if front[k, j] > row[j]:
+                better = False
+                break
+        if better:
+            if k:
+                for j in range(row.shape[0]):
+                    front[k, j], front[k - 1, j] = front[k - 1, j], front[k, j]
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def exact_rows(table, rows, groups, cost, limits, reserve, column, factor, objective, goal, known):
+    """Combinations of one option per group that are legal, within the goal, and not beaten by rows found before.
 
     table   float64[options, columns];  rows: int64[...] options of group g at rows[groups[g] : groups[g + 1]]
     limits  with the capacities of tracked memories
+    column, factor   per form of `reserve`, where in a row its value times the factor is added
     goal    (extra energy, extra cycles, most energy, most cycles, most product): kept when energy + extra, cycles +
             extra and their product (for EDP) are within
-    Returns (values float64[n, 2 + forms], options int64[n, groups]).
+    known   float64[n, width]: rows as returned, which beat what is not below them in any number
+    Returns (rows float64[n, width]: energy, cycles, reservations; options int64[n, groups]).
     """
     count = groups.shape[0] - 1
     columns = table.shape[1]
@@ -147,12 +174,16 @@ def exact_rows(table, rows, groups, cost, limits, reserve, objective, goal):
                 most = max(most, v)
             rest_low[g, j] = rest_low[g + 1, j] * least
             rest_high[g, j] = rest_high[g + 1, j] * most
-    cap = 64
-    values = np.empty((cap, 2 + forms))
-    options = np.empty((cap, count), dtype=np.int64)
+    width = known.shape[1]
+    size = known.shape[0]
+    front = np.empty((size + 64, width))
+    front[:size] = known
+    values = np.empty((64, width))
+    options = np.empty((64, count), dtype=np.int64)
     prefix = np.ones((count + 1, columns))
     low = np.empty(columns)
     high = np.empty(columns)
+    row = np.empty(width)
     at = groups[:count].copy()
     n = 0
     depth = 0
@@ -161,10 +192,10 @@ def exact_rows(table, rows, groups, cost, limits, reserve, objective, goal):
             at[depth] = groups[depth]
             depth -= 1
             continue
-        row = rows[at[depth]]
+        option = rows[at[depth]]
         at[depth] += 1
         for j in range(columns):
-            prefix[depth + 1, j] = prefix[depth, j] * table[row, j]
+            prefix[depth + 1, j] = prefix[depth, j] * table[option, j]
             low[j] = prefix[depth + 1, j] * rest_low[depth + 1, j]
             high[j] = prefix[depth + 1, j] * rest_high[depth + 1, j]
         if not _feasible(low, high, limits):
@@ -174,24 +205,27 @@ def exact_rows(table, rows, groups, cost, limits, reserve, objective, goal):
             continue
         if objective == EDP and (energy + goal[0]) * (cycles + goal[1]) > goal[4]:
             continue
-        if depth < count - 1:
-            depth += 1
-            continue
-        if n == cap:
-            cap *= 4
-            more = np.empty((cap, 2 + forms))
-            more[:n] = values
-            values = more
-            wider = np.empty((cap, count), dtype=np.int64)
-            wider[:n] = options
-            options = wider
-        values[n, 0] = energy
-        values[n, 1] = cycles
+        row[:] = 0.0
+        row[0] = energy
+        row[1] = cycles
         for i in range(forms):
             sum_of = 0.0
             for k in range(reserve.forms[i], reserve.forms[i + 1]):
                 sum_of += reserve.coefficient[k] * low[reserve.at[k]]
-            values[n, 2 + i] = sum_of
+            row[column[i]] += factor[i] * sum_of
+        if _is_beaten(row, front, size):
+            continue
+        if depth < count - 1:
+            depth += 1
+            continue
+        if n == values.shape[0]:
+            values = _grown(values, n)
+            options = _grown(options, n)
+        if size == front.shape[0]:
+            front = _grown(front, size)
+        front[size] = row
+        size += 1
+        values[n] = row
         for g in range(count):
             options[n, g] = rows[at[g] - 1]
         n += 1

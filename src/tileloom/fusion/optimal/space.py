@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, combinations, pairwise, permutations, product
 
 from tileloom.architecture.model import EVERYTHING, Architecture, Fanout, Memory
+from tileloom.fusion.optimal.symmetry import is_mirrored, mirrors, out_of_order
 from tileloom.mapping.constraints import FREE
 from tileloom.mapping.layout import Place, frame_of
 from tileloom.mapping.utilization import may_lie_on
@@ -54,19 +55,27 @@ def setting_for(problem: Problem, architecture: Architecture) -> Setting:
         for n in architecture.nodes
     )
     frame = frame_of(problem, replace(architecture, nodes=nodes), FREE)
-    return Setting(problem, architecture, frame.unit, frame.memories, frame.places, frame.dims)
+    return Setting(problem, architecture, frame.unit, frame.memories, frame.places, looped_dims(problem))
+
+
+def looped_dims(problem: Problem) -> tuple[str, ...]:
+    """Dims that may have loops; a problem of a single point keeps one, so that there is something to number."""
+    return tuple(d.name for d in problem.dims if d.extent > 1) or (problem.dims[0].name,)
 
 
 def fused_templates(setting: Setting, sharing: Sharing) -> Iterator[FusedTemplate]:
     """All templates of a problem with exactly the tensors `sharing.inside` on chip, in a fixed order."""
+    exchanges = mirrors(setting, frozenset().union(*(sharing.loops[t] for t in sharing.shared & sharing.inside)))
     for holds in _hold_orders(setting, sharing):
         backing = _backing(setting, sharing, holds)
-        if backing is None or _redundant(setting, sharing, holds):
+        if backing is None or _redundant(setting, sharing, holds) or out_of_order(setting, holds, backing):
             continue
         fused = max((backing[t] for t in sharing.inside & sharing.shared), default=0)
         slots = _slots(setting, holds)
         allowed = _allowed(setting, sharing, holds, slots, backing, fused)
         for halo in _halo_choices(setting, sharing, holds, slots, allowed, fused):
+            if is_mirrored(halo, exchanges):
+                continue
             yield FusedTemplate(Template(holds, slots, allowed, halo, inside=sharing.inside), backing, fused)
 
 

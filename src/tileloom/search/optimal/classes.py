@@ -7,12 +7,14 @@ the tables are small. Nothing is left out: every combination of classes is searc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from tileloom.search.optimal.arrays import Floats, Goal, Ints
+from tileloom.search.optimal.arrays import CostArrays, Floats, Goal, Ints, LimitArrays
+from tileloom.search.optimal.columns import GroupShape
 from tileloom.search.optimal.kernels import class_combinations
 from tileloom.search.optimal.prepare import Narrowed, Prepared, ranges
 
@@ -35,15 +37,13 @@ class Classes:
     groups: Ints
 
 
-def split(prepared: Prepared, narrowed: Narrowed) -> Classes:
-    """Group the options by their trips in spatial slots."""
+def split(shapes: Sequence[GroupShape], tiles: Sequence[Ints], narrowed: Narrowed) -> Classes:
+    """Group the options by their trips in spatial slots. tiles: per group those of its rows in the narrowed table."""
     rows: list[Ints] = []
     sizes: list[int] = []
     per_group: list[int] = []
-    for g, shape in enumerate(prepared.compiled.shapes):
-        begin, end = narrowed.starts[g], narrowed.starts[g + 1]
-        tiles = prepared.options[g].tiles[narrowed.rows[begin:end] - prepared.starts[g]]
-        signature = _spatial_trips(shape.extents, shape.caps, tiles)
+    for begin, shape, own in zip(narrowed.starts[:-1], shapes, tiles):
+        signature = _spatial_trips(shape.extents, shape.caps, own)
         _, number = np.unique(signature, axis=0, return_inverse=True)
         number = number.reshape(-1)
         order = np.argsort(number, kind="stable")
@@ -75,11 +75,11 @@ def _spatial_trips(extents: tuple[int, ...], caps: tuple[tuple[int, ...], ...], 
 
 
 def combinations(
-    prepared: Prepared, narrowed: Narrowed, classes: Classes, goal: Goal, best: float
+    cost: CostArrays, limits: LimitArrays, classes: Classes, goal: Goal, best: float
 ) -> tuple[Floats, Ints, float] | None:
     """(bound of each combination ascending, its classes, least bound cut), or None when there are too many."""
     bounds, chosen, count, cut = class_combinations(
-        classes.low, classes.high, classes.groups, prepared.cost, prepared.limits, goal, best, MOST_COMBINATIONS
+        classes.low, classes.high, classes.groups, cost, limits, goal, best, MOST_COMBINATIONS
     )
     if count > MOST_COMBINATIONS:
         return None
@@ -98,11 +98,30 @@ def parts(
     prepared: Prepared, narrowed: Narrowed, goal: Goal, best: float
 ) -> tuple[Iterator[tuple[float, Narrowed]], float]:
     """What to search, as (bound, table) in ascending order of bounds, and the least bound that was cut on the way."""
+    if len(narrowed.rows) < WORTH_IT:
+        return iter([(0.0, narrowed)]), float("inf")
+    tiles = [
+        options.tiles[narrowed.rows[begin:end] - start]
+        for options, start, (begin, end) in zip(prepared.options, prepared.starts, pairwise(narrowed.starts))
+    ]
+    return parts_of(prepared.compiled.shapes, tiles, prepared.cost, prepared.limits, narrowed, goal, best)
+
+
+def parts_of(
+    shapes: Sequence[GroupShape],
+    tiles: Sequence[Ints],
+    cost: CostArrays,
+    limits: LimitArrays,
+    narrowed: Narrowed,
+    goal: Goal,
+    best: float,
+) -> tuple[Iterator[tuple[float, Narrowed]], float]:
+    """As `parts`, of what a prepared template holds. tiles: per group those of its rows in the narrowed table."""
     whole = iter([(0.0, narrowed)])
     if len(narrowed.rows) < WORTH_IT:
         return whole, float("inf")
-    classes = split(prepared, narrowed)
-    found = combinations(prepared, narrowed, classes, goal, best)
+    classes = split(shapes, tiles, narrowed)
+    found = combinations(cost, limits, classes, goal, best)
     if found is None:
         return whole, float("inf")
     bounds, chosen, cut = found
