@@ -176,6 +176,9 @@ class _Reader:
         return tuple(value)
 
     def number(self, value: Any, path: Where, low: float, high: float, whole: bool) -> Any:
+        # YAML reads 1e6 as a float; it is as whole a number as 1000000.
+        if whole and isinstance(value, float) and value.is_integer():
+            value = int(value)
         right = isinstance(value, int) if whole else isinstance(value, int | float)
         if isinstance(value, bool) or not right or not low <= value <= high:
             kind = "a whole number" if whole else "a number"

@@ -80,7 +80,7 @@ def map_network(
         model=model,
         layers=tuple(LayerResult(d, found[i]) for i, d in enumerate(network.problems)),
         seconds=perf_counter() - start,
-        seed=getattr(make_mapper(mapper, options, model), "seed", None),
+        seed=getattr(make_mapper(mapper, _of_mapper(mapper, chosen[2]), model), "seed", None),
         options=tuple(sorted((k, str(v)) for k, v in chosen[2].items())),
     )
 
@@ -178,4 +178,9 @@ def _refuse_bad_settings(objective: Objective, choice: Choice, workers: int) -> 
         wrong.append(f"workers is {workers}; expected at least 1")
     if wrong:
         raise InputError(wrong)
-    make_mapper(choice[0], choice[2], choice[1])
+    make_mapper(choice[0], _of_mapper(choice[0], choice[2]), choice[1])
+
+
+def _of_mapper(mapper: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as the mapper itself takes them: of constraints a template takes only its name (search/constrained.py)."""
+    return {k: v for k, v in options.items() if (mapper, k) != ("template", "constraints")}

@@ -134,3 +134,11 @@ def test_union_s_studies_as_typed(capsys: pytest.CaptureFixture[str], tmp_path: 
     )
     assert [r["array"] for r in json.loads(out)["rows"]] == ["16x16", "8x32"]
     assert run(capsys, "study", "union", "aspect", *small, "--layer", "dlrm-9")[0] == 2
+
+
+def test_constraints_name_the_template(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("constraints:\n  mapper: {templates: [kcp_ws]}\n")
+    shared = ["mk,kn->nm", *SIZES, "--arch", "simple-2level", "--mapper", "template", "--no-cache", "--json"]
+    code, out = run(capsys, "map", *shared, "--constraints", tmp_path / "rules.yaml")
+    assert code == 0 and json.loads(out)["layers"][0]["status"] == "feasible"
+    assert run(capsys, "map", *shared, "--constraints", tmp_path / "rules.yaml", "--template", "rs")[0] == 2

@@ -37,7 +37,7 @@ def rules(body: str) -> Constraints:
 
 def test_two_files_are_intersected(tmp_path: Path) -> None:
     one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
-    one.write_text("constraints:\n  hardware: {PE.X: {dims: [M, K]}}\n  mapper: {seed: 1, max_evaluations: 100}\n")
+    one.write_text("constraints:\n  hardware: {PE.X: {dims: [M, K]}}\n  mapper: {seed: 1, max_evaluations: 1e2}\n")
     two.write_text(
         "constraints:\n  hardware: {PE.X: {dims: [K, N], max_size: 2}}\n  mapper: {max_evaluations: 50, perfect: true}\n"
     )
