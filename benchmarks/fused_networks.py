@@ -19,11 +19,14 @@ CASES = (
     ("resnet18", "edge-tpu-like"),
     ("mobilenetv2", "eyeriss"),
     ("resnet18", "eyeriss"),
+    ("bert-base", "edge-tpu-like"),
+    ("resnet50", "edge-tpu-like"),
 )
+MORE = (("efficientnet-b0", "edge-tpu-like"),)
 
 
 def main(flags: Sequence[str] = ()) -> Iterator[str]:
-    for name, chip in CASES:
+    for name, chip in (*CASES, *(MORE if "--full" in flags else ())):
         graph = graph_of_network(tl.load_network(name), tl.load_architecture(chip))
         forget()
         result, seconds = cpu_seconds(lambda g=graph: fused_optimal(g, "energy", max_fused_loops=1))

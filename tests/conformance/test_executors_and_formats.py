@@ -2,23 +2,30 @@
 
 import pytest
 
+from readers import readers
+from tileloom.explore.executors import EXECUTORS
 from tileloom.explore.executors.base import Executor
+from tileloom.explore.executors.dask import DaskExecutor
 from tileloom.explore.executors.local import LocalExecutor
 from tileloom.explore.formats import FORMATS, Format
 from tileloom.testing import ExecutorSuite, FrontEndSuite
 
-SAMPLES = {
-    "tccg": b"abcd-ea-ebcd & a:4;b:2;c:2;d:2;e:3;\nC[i,j] = A[i,k] * B[k,j] & i:4;j:2;k:2;\n",
-    "comet": b"def main() {\n IndexLabel [i] = [4];\n IndexLabel [j] = [2];\n IndexLabel [k] = [3];\n"
-    b" Tensor<double> A([i, k], {Dense});\n Tensor<double> B([k, j], {Dense});\n Tensor<double> C([i, j], {Dense});\n"
-    b" C[i,j] = A[i,k] * B[k,j];\n print(C);\n}\n",
-}
+SAMPLES = {r.covers.removeprefix("format "): r for r in readers() if r.covers.startswith("format ")}
+"""A small file of every registered format."""
+
+
+def test_every_built_in_runs_its_suite() -> None:
+    assert set(SAMPLES) == set(FORMATS.builtin)
+    assert {type(executor).name for executor in OURS.values()} == set(EXECUTORS.builtin)
+
+
+OURS = {"in this process": LocalExecutor(1), "two processes": LocalExecutor(2), "dask": DaskExecutor()}
 
 
 class TestOurExecutors(ExecutorSuite):
-    @pytest.fixture(params=[1, 2], ids=["in this process", "two processes"])
+    @pytest.fixture(params=list(OURS))
     def executor(self, request: pytest.FixtureRequest) -> Executor:
-        return LocalExecutor(request.param)
+        return OURS[request.param]
 
 
 class TestOurFormats(FrontEndSuite):
@@ -32,4 +39,5 @@ class TestOurFormats(FrontEndSuite):
 
     @pytest.fixture
     def sample(self, kind: str) -> bytes:
-        return SAMPLES[kind]
+        reader = SAMPLES[kind]
+        return reader.seed.encode(reader.encoding)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tileloom.architecture.load import load_architecture
 from tileloom.architecture.model import Architecture
 from tileloom.cost.base import CostModel
 from tileloom.cost.models.zigzag.model import ZigzagModel
@@ -13,10 +14,12 @@ from tileloom.search.mappers.genetic import GeneticMapper
 from tileloom.search.mappers.hybrid import HybridMapper
 from tileloom.search.mappers.optimal import OptimalMapper
 from tileloom.search.mappers.random import RandomMapper
+from tileloom.search.mappers.template import TemplateMapper
 from tileloom.search.objective import Mapper, Objective, SearchResult
 from tileloom.search.registry import MAPPERS
 from tileloom.search.zigzag.mapper import LomaMapper
 from tileloom.testing import Case, MapperSuite, small_cases
+from tileloom.workload.layers import conv2d
 from tileloom.workload.problem import Problem
 
 OURS = {
@@ -31,16 +34,26 @@ OURS = {
 }
 
 
-OWN_CHIPS = {"auto_optimizer", "dmazerunner", "bottom_up", "brute_force", "template"}
-"""They take chips (or, for template, problems) of their originals' shape only, which the suite's are not; each has
-tests of its own."""
+OWN_CHIPS = {"auto_optimizer", "dmazerunner", "bottom_up", "brute_force"}
+"""They take chips of their originals' shape and search with those originals' models; each has tests of its own."""
 
-OWN_MODEL = {"loma": LomaMapper()}
-"""They search with another model than loopnest."""
+OWN_MODEL = {
+    "loma": LomaMapper(),
+    "random": RandomMapper(samples=30, model=ZigzagModel()),
+    "hybrid": HybridMapper(victory=20, timeout=20, evaluations=40, model=ZigzagModel()),
+    "decoupled": DecoupledMapper(off_chip=2, evaluations=15, victory=15, timeout=15, model=ZigzagModel()),
+    "genetic": GeneticMapper(population=8, generations=2, model=ZigzagModel()),
+}
+"""They search with ZigZag's model."""
+ON_CHIPS = {
+    "template": TemplateMapper("rs"),
+}
+"""They take convolutions, on chips of the shape that they are for."""
 
 
 def test_every_built_in_mapper_runs_the_suite() -> None:
-    assert {mapper.name for mapper in OURS.values()} | set(OWN_MODEL) == set(MAPPERS.builtin) - OWN_CHIPS
+    run = {mapper.name for mapper in (*OURS.values(), *OWN_MODEL.values(), *ON_CHIPS.values())}
+    assert run == set(MAPPERS.builtin) - OWN_CHIPS
 
 
 class TestOurMappers(MapperSuite):
@@ -57,6 +70,16 @@ class TestMappersWithTheirOwnModel(MapperSuite):
     @pytest.fixture
     def model(self) -> CostModel:
         return ZigzagModel()
+
+
+class TestMappersOnTheirChips(MapperSuite):
+    @pytest.fixture(params=list(ON_CHIPS))
+    def mapper(self, request: pytest.FixtureRequest) -> Mapper:
+        return ON_CHIPS[request.param]
+
+    @pytest.fixture
+    def cases(self) -> tuple[Case, ...]:
+        return (Case(conv2d("c", K=4, C=2, H=5, W=5, R=3, S=3), load_architecture("eyeriss")),)
 
 
 @dataclass(frozen=True)

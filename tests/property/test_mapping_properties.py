@@ -24,7 +24,7 @@ SIZES = st.integers(1, 2**40)
 ENDS = st.one_of(st.none(), SIZES)
 TEMPORAL = st.builds(Loop, NAMES, SIZES, st.one_of(st.none(), NAMES), st.none(), ENDS, ENDS)
 SPATIAL = st.builds(Loop, NAMES, SIZES, st.one_of(st.none(), NAMES), NAMES, ENDS, ENDS)
-HOLDS = st.builds(Hold, st.lists(NAMES, max_size=3).map(tuple), NAMES, st.sampled_from(["keep", "stream"]))
+HOLDS = st.builds(Hold, st.lists(NAMES, max_size=3).map(tuple), NAMES, st.sampled_from(["keep", "stream", "strip"]))
 JOINTS = st.builds(Joint, st.lists(SPATIAL, max_size=3).map(tuple))
 LEAVES = st.one_of(TEMPORAL, SPATIAL, HOLDS, JOINTS, st.builds(Compute, NAMES, st.one_of(st.none(), NAMES)))
 

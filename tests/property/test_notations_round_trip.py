@@ -116,12 +116,10 @@ def test_lists_of_levels_lose_nothing_of_their_own_form(
     problem = PROBLEMS[which]
     mapping = chain(Random(seed), problem, perfect=True)
     mapping = hoist(mapping, problem) if hoisted else mapping
-    if name == "timeloop" and {x.dim for x in mapping.loops if x.axis == "X"} & {
-        x.dim for x in mapping.loops if x.axis == "Y"
-    }:
-        return
+    on = {axis: {x.dim for x in mapping.loops if x.axis == axis} for axis in "XY"}
     back, losses = through(name, problem, mapping, tmp_path_factory.mktemp("m"))
-    assert losses == ()
+    # A dim on both axes is read back, but Timeloop itself takes one directive.
+    assert all("on both axes" in x for x in losses) if name == "timeloop" and on["X"] & on["Y"] else losses == ()
     assert counts_of(problem, back) == counts_of(problem, mapping)
 
 

@@ -35,6 +35,7 @@ from tileloom.architecture.schema import (
     PortSchema,
 )
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.files import is_file
 from tileloom.core.validate import fault, validate
 from tileloom.core.yamlio import Document, Place, load_yaml, parse_yaml
 from tileloom.workload.problem import ROLES
@@ -54,7 +55,7 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
     name = str(name_or_path)
     if isinstance(name_or_path, str) and name in _library():
         return architecture_from_document(load_yaml(_library()[name]))
-    if Path(name).suffix.lower() not in _SUFFIXES and not Path(name).is_file():
+    if Path(name).suffix.lower() not in _SUFFIXES and not is_file(name):
         known = sorted(_library())
         raise InputError(
             f"no architecture '{name}'{did_you_mean(name, known)}; the library has {', '.join(known)}; "

@@ -197,10 +197,20 @@ class Architecture:
         return tuple(n for n in self.nodes if isinstance(n, Compute))
 
     def memory(self, name: str) -> Memory:
-        return _by_name(self.memories, name, "memory", self.name)
+        found = self._memory_of.get(name)
+        return found or _by_name(self.memories, name, "memory", self.name)
 
     def fanout(self, name: str) -> Fanout:
-        return _by_name(self.fanouts, name, "fanout", self.name)
+        found = self._fanout_of.get(name)
+        return found or _by_name(self.fanouts, name, "fanout", self.name)
+
+    @cached_property
+    def _memory_of(self) -> dict[str, Memory]:
+        return {m.name: m for m in self.memories}
+
+    @cached_property
+    def _fanout_of(self) -> dict[str, Fanout]:
+        return {f.name: f for f in self.fanouts}
 
     def compute_for(self, problem: Problem) -> Compute | None:
         """The last (innermost) unit that takes the problem, or None."""

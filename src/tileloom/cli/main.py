@@ -24,6 +24,7 @@ from tileloom.cli.commands import (
     dataflows,
     doctor,
     evaluate,
+    explain,
     explore_algorithms,
     explore_arch,
     fuse,
@@ -54,6 +55,8 @@ app.command("evaluate")(evaluate.command)
 app.command("check")(check.command)
 app.command("compare")(compare.command)
 app.command("convert")(convert.command)
+app.command("convert-mapping", hidden=True)(convert.command)
+app.command("explain")(explain.command)
 app.command("import")(imports.command)
 app.command("rewrite")(rewrite.command)
 app.command("explore-algorithms")(explore_algorithms.command)

@@ -20,6 +20,7 @@ from tileloom.search.objective import SearchResult
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tileloom.architecture.model import Architecture
     from tileloom.mapping.constraints import Constraints
     from tileloom.search.network import LayerResult, NetworkResult
     from tileloom.workload.network import Network
@@ -59,20 +60,42 @@ def choose_layers(network: Network, names: Sequence[str] | None) -> Network:
     return replace(network, layers=tuple(layer for layer in network.layers if layer.name in names))
 
 
+def rewritten(network: Network, name: str, chip: Architecture, model: str, mapper: str) -> Network:
+    """The network computed by an algorithm; 'auto' rewrites what model and mapper refuse. Says what the moves cost."""
+    from tileloom.cost.rewrite import rewrite_cost
+    from tileloom.search.auto_rewrite import rewrite_refused
+    from tileloom.workload.rewrite.network import rewrite_network
+
+    found = rewrite_refused(network, chip, model, mapper) if name == "auto" else rewrite_network(network, name)
+    counts = {d.problem.signature: d.count for d in network.problems}
+    changed = [r for r in found.rewrites if r.algorithm != "native"]
+    costs = [(counts[r.native.signature], rewrite_cost(r, chip)) for r in changed]
+    energy, cycles = sum(n * c.energy_pj for n, c in costs), sum(n * c.cycles for n, c in costs)
+    labels = ", ".join(dict.fromkeys(r.label for r in changed)) or "nothing"
+    note(f"Rewritten with {labels}: {len(changed)} of {len(counts)} distinct layers")
+    if any(r.moves for r in changed):
+        note(f"Not in the table: moving their data takes {energy:g} pJ and {cycles:g} cycles over all runs")
+    for layer, why in found.kept:
+        note(f"{layer} stays native: {why}")
+    return found.network
+
+
 def mapper_options(flags: Mapping[str, Any], others: Sequence[str] | None) -> dict[str, Any]:
     """Options of the mapper: the flags that were given, and NAME=VALUE with numbers and true/false understood."""
     given = {name: value for name, value in flags.items() if value is not None}
     return given | {name.replace("-", "_"): value for name, value in plain_pairs("--option", others).items()}
 
 
-def read_rules(files: Sequence[Path], network: Network) -> Constraints:
+def read_rules(files: Sequence[Path], network: Network, chip: Architecture) -> Constraints:
     """All constraint files at once. InputError for contradictions and for dims that no layer has."""
     from tileloom.mapping.constraints_file import read_constraints
 
-    rules = read_constraints(files)
+    rules = read_constraints(files, chip, tell=note)
     known = {d for entry in network.problems for d in entry.problem.extents}
     named = {d for d, _ in rules.full_at} | {t.dim for t in rules.tiles} | rules.no_spatial
-    named |= {d for r in rules.orders for d in (*r.outer, *r.inner)} | {d for a in rules.axes for d in a.dims}
+    named |= {d for r in rules.orders for d in (*r.outer, *r.inner)} | {
+        d for a in rules.axes for d in (*a.dims, *a.not_dims)
+    }
     wrong = [f"constraints: no layer has a dim '{d}'{did_you_mean(d, known)}" for d in sorted(named - known)]
     if wrong:
         raise InputError(wrong)
@@ -185,11 +208,14 @@ def _print_explanations(result: NetworkResult) -> None:
 
 
 def say_what_is_missing(result: NetworkResult) -> int:
-    """Name on standard error what was skipped or fits nowhere; 1 when there is any, else 0."""
+    """Name on standard error what was skipped or fits nowhere, each reason once; 1 when there is any, else 0."""
     for s in result.network.skipped:
         note(f"skipped {s.node} ({s.operator}): {s.reason}")
     unmapped = [r for r in result.layers if r.result.cost is None]
+    layers: dict[tuple[str, str], list[str]] = {}
     for r in unmapped:
         reasons = "; ".join(r.result.reasons) or "no mapping was found"
-        note(f"{r.result.status} {r.distinct.problem.name}: {reasons}")
+        layers.setdefault((r.result.status, reasons), []).append(r.distinct.problem.name)
+    for (status, reasons), names in layers.items():
+        note(f"{status} {', '.join(names)}: {reasons}")
     return 1 if unmapped or result.network.skipped else 0

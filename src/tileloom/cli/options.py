@@ -15,6 +15,7 @@ from tileloom.core.options import plain_value
 
 if TYPE_CHECKING:
     from tileloom.architecture.model import Architecture
+    from tileloom.explore.sources import FusedWork
     from tileloom.mapping.tree import MappingTree
     from tileloom.workload.problem import Problem
 
@@ -32,7 +33,12 @@ ModelOption = Annotated[
     ),
 ]
 ProblemSource = Annotated[
-    str, typer.Option("--problem", metavar="P", help="YAML file, network.onnx:layer, or an einsum with --size.")
+    str,
+    typer.Option(
+        "--problem",
+        metavar="P",
+        help="YAML file, network.onnx:layer, or an einsum with --size; of a fused mapping a network, or einsums with ; between.",
+    ),
 ]
 MappingFile = Annotated[str, typer.Argument(metavar="MAPPING", help="Mapping file (YAML); - reads standard input.")]
 Size = Annotated[
@@ -42,7 +48,12 @@ Variables = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Variable of a template file; may be repeated.")
 ]
 
-
+Persistent = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--persistent", metavar="TENSOR", help="Of a fused mapping: stays in its memory throughout; may be repeated."
+    ),
+]
 ConstraintFiles = Annotated[
     list[Path] | None,
     typer.Option("--constraints", metavar="FILE", help="Rules that narrow the space (YAML); several files: all hold."),
@@ -116,15 +127,46 @@ def model_spec(model: str, given: Sequence[str] | None) -> str:
     return spec
 
 
-def read_mapping(source: str, problem: Problem, chip: Architecture | None = None) -> MappingTree:
-    """The mapping of a file, or of standard input for '-'. With the chip also of a dMazeRunner execution method."""
+def read_mapping(
+    source: str, problem: Problem, chip: Architecture | None = None, text: str | None = None
+) -> MappingTree:
+    """The mapping of a file, or of standard input for '-' (`text` if that is read already). With the chip also of a
+    dMazeRunner execution method."""
     from tileloom import api
 
     if source != "-":
         return api.load_mapping(source, problem, chip)
     from tileloom.mapping.yaml import mapping_from_yaml
 
-    return mapping_from_yaml(sys.stdin.read() + "\n", problem)
+    return mapping_from_yaml((sys.stdin.read() if text is None else text) + "\n", problem)
+
+
+def fused_mapping(source: str) -> tuple[MappingTree | None, str | None]:
+    """(the tree, where the file is a mapping with branches; the text, where it came from standard input)."""
+    from tileloom.mapping.yaml import branched_mapping_from_yaml
+
+    text = sys.stdin.read() + "\n" if source == "-" else None
+    return branched_mapping_from_yaml(Path(source) if text is None else text), text
+
+
+def read_fused_problems(
+    problem: str,
+    arch: str,
+    size: Sequence[str] | None,
+    bind: Sequence[str] | None,
+    bits: int | None,
+    variables: Sequence[str] | None,
+) -> tuple[FusedWork, Architecture]:
+    """As `read_problem_and_chip`, of a mapping of several problems."""
+    from tileloom import api
+    from tileloom.explore.sources import load_problems
+
+    given = plain_pairs("--set", variables)
+    chip = api.load_architecture(arch, variables=given)
+    found = load_problems(
+        problem, chip, sizes=sizes("--size", size), bind=sizes("--bind", bind), bits=bits, variables=given
+    )
+    return found, chip
 
 
 def read_problem_and_chip(

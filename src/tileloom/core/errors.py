@@ -11,10 +11,30 @@ from difflib import get_close_matches
 
 MAX_PROBLEMS = 500
 """Problems that one error carries; a damaged file of millions of values has as many."""
+MAX_MESSAGE = 4_000
+"""Characters of one problem; a damaged file has names of megabytes."""
+MAX_TEXT = 200_000
+"""Characters of all problems of one error together."""
+
+
+def clipped(text: str, most: int = MAX_MESSAGE) -> str:
+    """The text with its middle left out where it is longer than `most`: where it is and what to do stand at the ends.
+
+    >>> clipped("a.yaml:1: " + "n" * 50 + "; there are GLB", 60)
+    'a.yaml:1:  ... (55 characters left out) ... re are GLB'
+    """
+    if len(text) <= most:
+        return text
+    kept = max(most - 40, 0)
+    head = kept - kept // 2
+    return f"{text[:head]} ... ({len(text) - kept} characters left out) ... {text[len(text) - kept // 2 :]}"
 
 
 class TileloomError(Exception):
     """Base of the tree. The command line prints it without a traceback and exits with status 2."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(clipped(a, MAX_TEXT) if isinstance(a, str) else a for a in args))
 
 
 class InputError(TileloomError):
@@ -22,14 +42,26 @@ class InputError(TileloomError):
 
     def __init__(self, problems: Sequence[str] | str, *, file: str | None = None) -> None:
         listed = (problems,) if isinstance(problems, str) else tuple(problems)
-        if len(listed) > MAX_PROBLEMS:
-            listed = (*listed[:MAX_PROBLEMS], f"... and {len(listed) - MAX_PROBLEMS} more problems")
-        self.problems: tuple[str, ...] = listed
+        self.problems: tuple[str, ...] = _bounded(listed)
         self.file = file
         super().__init__("\n".join(self.problems))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_input_error, (self.problems, self.file)
+
+
+def _bounded(problems: tuple[str, ...]) -> tuple[str, ...]:
+    """As many as a person may read, each of a length that can be; the others are counted."""
+    kept: list[str] = []
+    room = MAX_TEXT - 100
+    for problem in problems[:MAX_PROBLEMS]:
+        short = clipped(problem)
+        room -= len(short) + 1
+        if room < 0:
+            break
+        kept.append(short)
+    left = len(problems) - len(kept)
+    return (*kept, f"... and {left} more problems") if left else tuple(kept)
 
 
 def _rebuild_input_error(problems: tuple[str, ...], file: str | None) -> InputError:

@@ -80,6 +80,8 @@ def parse(text: str, where: str = "expression") -> ast.expr:
 
     Raises InputError when it is too long, too deep or no expression.
     """
+    if not isinstance(text, str):
+        raise InputError(f"{where}: {_short(str(text))} is not an expression; give text or a number")
     if len(text) > MAX_LENGTH:
         raise InputError(f"{where}: an expression of {len(text)} characters; at most {MAX_LENGTH} are read")
     try:

@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written stays behind. Reading and formats are elsewhere."""
+"""Writing files so that nothing half-written stays behind, and whether one is there. Reading and formats are elsewhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import tempfile
 from pathlib import Path
 
 from tileloom.core.errors import InputError
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is such a file. What can be no name of one (too long, a null byte) is none."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
 
 
 def write_bytes_atomic(path: str | Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tileloom.core.errors import InputError
+from tileloom.core.quick_yaml import NotQuick, read_quickly
 from tileloom.core.yamlio import refuse_costly
 
 MAX_NODES = 200_000
@@ -29,6 +30,19 @@ def load_tagged(text: str, file: str) -> Any:
 
     Raises InputError with the line for a syntax error, a key given twice or a document that is too large.
     """
+    try:
+        return read_quickly(text, tagged_table)
+    except NotQuick:
+        return _load_completely(text, file)
+
+
+def tagged_table(tag: str, line: int, pairs: list[tuple[str, Any]]) -> TaggedMap:
+    result = TaggedMap(tag, line)
+    result.update(pairs)
+    return result
+
+
+def _load_completely(text: str, file: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 

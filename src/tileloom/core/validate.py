@@ -94,7 +94,7 @@ def _describe(
     what = _MESSAGES.get(kind) or _lower(str(error["msg"]).removeprefix("Value error, "))
     if kind == "extra_forbidden":
         known = sorted(_known_keys(schema, error["loc"][:-1]))
-        what += did_you_mean(str(place[-1]), known) or (f"; known keys: {', '.join(known)}" if known else "")
+        what += did_you_mean(str(error["loc"][-1]), known) or (f"; known keys: {', '.join(known)}" if known else "")
     if kind not in ("missing", "contradiction"):
         what += _got(error["input"])
     return document.line(place), fault(document, place, what, names=names)

@@ -7,8 +7,9 @@ like is not known here; validate.py checks it against a schema.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import StringIO
 from math import inf, nan
 from pathlib import Path
@@ -20,6 +21,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from tileloom.core.errors import InputError
+from tileloom.core.quick_yaml import NotQuick, read_quickly
 
 Plain: TypeAlias = "dict[str, Plain] | list[Plain] | str | int | float | bool | None"
 Place: TypeAlias = "tuple[str | int, ...]"
@@ -62,6 +64,10 @@ class Document:
         """'file:line', as error messages begin."""
         return f"{self.file}:{self.line(path)}"
 
+    def under(self, key: str) -> Document:
+        """The same data as the only value of a table."""
+        return Document({key: self.data}, self.file, _Lines(lambda: {(key, *p): n for p, n in self.lines.items()}))
+
 
 def load_yaml(path: str | Path, *, last_key_wins: bool = False) -> Document:
     """Read a YAML (or JSON) file. Raises InputError if it cannot be read, is too large or is not plain YAML."""
@@ -92,6 +98,34 @@ def parse_yaml(text: str, *, file: str = "<text>", last_key_wins: bool = False) 
     >>> parse_yaml("a: [1, 2.5]").data
     {'a': [1, 2.5]}
     """
+    try:
+        data = read_quickly(text)
+    except NotQuick:
+        return _parse_completely(text, file, last_key_wins)
+    return Document(data, file, _Lines(lambda: _parse_completely(text, file, last_key_wins).lines))
+
+
+class _Lines(Mapping[Place, int]):
+    """Where the values of a text stand: found out when a message asks for it, by reading the text once more."""
+
+    def __init__(self, find: Callable[[], Mapping[Place, int]]) -> None:
+        self.find = find
+
+    @cached_property
+    def found(self) -> Mapping[Place, int]:
+        return self.find()
+
+    def __getitem__(self, place: Place) -> int:
+        return self.found[place]
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+
+def _parse_completely(text: str, file: str, last_key_wins: bool) -> Document:
     refuse_costly(text, file)
     try:
         root = YAML(typ="rt", pure=True).compose(text)

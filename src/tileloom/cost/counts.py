@@ -7,21 +7,21 @@ the Hold is. Tiles need not divide: remainders are counted as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tileloom.architecture.model import Architecture, Memory
 from tileloom.core.errors import InputError
 from tileloom.cost.base import require_chain
-from tileloom.cost.reuse import Pace, Rule, TensorOrder, final_extents, require_plain, spread
+from tileloom.cost.reuse import Nest, Pace, Rule, TensorOrder, require_plain
 from tileloom.cost.sliding import moves, slides, sliding_volume
 from tileloom.mapping.tree import Hold, Loop, MappingTree
-from tileloom.workload.problem import Problem, Tensor
+from tileloom.workload.problem import Problem
 
 Halo = Literal["refetch", "sliding"]
+_ALL: Pace = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,11 @@ def count(problem: Problem, architecture: Architecture, mapping: MappingTree, *,
     """
     require_chain(mapping, "counts")
     require_plain(mapping, "counts")
+    nest = Nest(problem, mapping)
     uncut = [
         f"dim '{d}' still has extent {e} at the compute; add a loop with tile 1"
-        for d, e in final_extents(problem, mapping)
+        for d, e in nest.final.items()
+        if e != 1
     ]
     if uncut:
         raise InputError(uncut)
@@ -86,41 +88,33 @@ def count(problem: Problem, architecture: Architecture, mapping: MappingTree, *,
         (node.memory, name): [0, 0, 0, 0] for node in mapping.holds for name in node.tensors
     }
     for tensor in problem.tensors:
-        order = TensorOrder(problem, architecture, mapping, tensor)
+        order = TensorOrder(nest, architecture, tensor)
         for term in terms(order, architecture, copy=problem.copy):
             row, at = table[term.memory.name, tensor.name], 0 if term.action == "read" else 1
             row[at] += _values(order, term, term.total, halo)
             row[at + 2] += _values(order, term, term.each, halo)
     return Counts(
-        accesses=tuple(AccessCount(memory, tensor, *row) for (memory, tensor), row in table.items()),
+        accesses=tuple([AccessCount(memory, tensor, *row) for (memory, tensor), row in table.items()]),
         macs=0 if problem.copy else problem.macs,
-        steps=0 if problem.copy else _visits(problem, mapping, lambda loop: "widest" if loop.spatial else "all"),
-        units=_visits(problem, mapping, lambda loop: "all" if loop.spatial else "widest"),
-        spatial_use=spatial_use(problem, architecture, mapping),
+        steps=0 if problem.copy else nest.visits(lambda loop: "widest" if loop.spatial else "all"),
+        units=nest.visits(lambda loop: "all" if loop.spatial else "widest"),
+        spatial_use=_spatial_use(nest, architecture),
     )
 
 
 def spatial_use(problem: Problem, architecture: Architecture, mapping: MappingTree) -> tuple[tuple[str, str, int], ...]:
     """(fanout, axis, instances in use) of every axis of the architecture."""
+    return _spatial_use(Nest(problem, mapping), architecture)
 
+
+def _spatial_use(nest: Nest, architecture: Architecture) -> tuple[tuple[str, str, int], ...]:
     def lying(fanout: str, axis: str) -> Callable[[Loop], Pace]:
-        return lambda loop: "all" if (loop.target, loop.axis) == (fanout, axis) else "widest"
+        return lambda loop: "all" if loop.axis == axis and loop.target == fanout else "widest"
 
-    return tuple(
-        (f.name, a.name, _visits(problem, mapping, lying(f.name, a.name))) for f in architecture.fanouts for a in f.axes
-    )
+    return tuple([(f.name, a.name, nest.visits(lying(f.name, a.name))) for f in architecture.fanouts for a in f.axes])
 
 
-def _visits(problem: Problem, mapping: MappingTree, pace: Callable[[Loop], Pace]) -> int:
-    """Visits of the Compute when each loop is counted as `pace` says."""
-    return prod(
-        sum(spread(extent, [(loop, pace(loop)) for loop in mapping.loops if loop.dim == dim]).values())
-        for dim, extent in problem.extents.items()
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One reason why a memory is accessed: the visits of the node at `end` of a tensor's order, each with its tile.
 
     total, each   which visits: of all instances, of the busiest one
@@ -142,92 +136,101 @@ def terms(order: TensorOrder, architecture: Architecture, *, copy: bool) -> Iter
     """
     output = order.tensor.is_output
     down, up = not (output and copy), output
+    wires = Wires(order, architecture)
     for parent_at, end in pairwise((*order.keeps, len(order.nodes))):
         parent = _memory(order, parent_at, architecture)
         child = _memory(order, end, architecture) if end < len(order.nodes) else None
         if child is None and copy:
             continue
         skip = output and (child is None or not child.refetch_first_output)
-        crossing = Crossing(order, architecture, parent_at)
+        shared, one_parent = wires.shared(parent_at), wires.one_parent(parent_at)
         if down:
             skip_read = skip and not parent.refetch_first_output
-            yield Term(parent, "read", end, crossing.shared, crossing.one_parent, skip_read)
+            yield Term(parent, "read", end, shared, one_parent, skip_read)
         if up:
-            yield Term(parent, "write", end, crossing.shared, crossing.one_parent)
+            yield Term(parent, "write", end, shared, one_parent)
         if child is not None and down:
-            yield Term(child, "write", end, every, one_child, skip)
+            yield Term(child, "write", end, wires.every(), wires.one_child(), skip)
         if child is not None and up:
-            yield Term(child, "read", end, every, one_child)
+            yield Term(child, "read", end, wires.every(), wires.one_child())
         for at in order.holds:
             if parent_at < at < end:
-                toll, passing = _memory(order, at, architecture), Crossing(order, architecture, at)
+                toll, passing, one_toll = _memory(order, at, architecture), wires.shared(at), wires.one_parent(at)
                 if down:
-                    yield Term(toll, "read", end, passing.shared, passing.one_parent, skip)
+                    yield Term(toll, "read", end, passing, one_toll, skip)
                 if up:
-                    yield Term(toll, "read", end, passing.shared, passing.one_parent)
+                    yield Term(toll, "read", end, passing, one_toll)
 
 
-def first_visits(tensor: Tensor, rule: Rule) -> Rule:
+def first_visits(order: TensorOrder, rule: Rule) -> Rule:
     """Of the visits of `rule`, those that see an output tile first.
 
     In time every iteration of fully relevant loops, one of loops that do not index the tensor, the first of halo loops.
     """
-    pace: dict[str, Pace] = {"relevant": "all", "irrelevant": "widest", "partial": "start"}
-    return lambda position, loop: rule(position, loop) if loop.spatial else pace[tensor.relevance(loop.dim)]
+    return tuple([first or pace for first, pace in zip(order.first, rule)])
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """What leaves the Hold at `parent_at` of a tensor's order: which loops above its child multiply transfers."""
+class Wires:
+    """Which loops of a tensor's order multiply its transfers.
 
-    order: TensorOrder
-    architecture: Architecture
-    parent_at: int
+    spatial   positions of the loops in space
+    together  those whose instances the wires serve with one transfer: they do not index the tensor, and the axis
+              multicasts (inputs) or reduces (outputs) it
+    """
 
-    def shared(self, position: int, loop: Loop) -> Pace:
-        """One transfer per group of instances that the wires serve together."""
-        return "widest" if loop.spatial and self._reused(position, loop) else "all"
+    def __init__(self, order: TensorOrder, architecture: Architecture) -> None:
+        tensor = order.tensor
+        loops = [(p, n) for p, (_, n) in enumerate(order.nodes) if isinstance(n, Loop) and n.axis is not None]
+        self.spatial = [p for p, _ in loops]
+        self.together = [
+            p
+            for p, n in loops
+            if n.dim not in tensor.dims and architecture.fanout(n.target or "").axis(n.axis or "").multicast.has(tensor)
+        ]
+        self._every: Rule = tuple([_ALL for _ in order.nodes])
 
-    def one_parent(self, position: int, loop: Loop) -> Pace:
+    def shared(self, parent_at: int) -> Rule:
+        """What leaves the Hold at `parent_at`: one transfer per group of instances that the wires serve together."""
+        return self._but([p for p in self.together if p >= parent_at])
+
+    def one_parent(self, parent_at: int) -> Rule:
         """The same, of the busiest instance of the parent."""
-        if not loop.spatial:
-            return "all"
-        return "widest" if position < self.parent_at or self._reused(position, loop) else "all"
+        return self._but([p for p in self.spatial if p < parent_at or p in self.together])
 
-    def _reused(self, position: int, loop: Loop) -> bool:
-        tensor = self.order.tensor
-        if position < self.parent_at or tensor.relevance(loop.dim) != "irrelevant":
-            return False
-        return self.architecture.fanout(loop.target or "").axis(loop.axis or "").multicast.has(tensor)
+    def every(self) -> Rule:
+        """Each instance of the child moves its own copy."""
+        return self._every
 
+    def one_child(self) -> Rule:
+        """Visits of the busiest instance of the child."""
+        return self._but(self.spatial)
 
-def every(position: int, loop: Loop) -> Pace:
-    """Each instance of the child moves its own copy."""
-    return "all"
-
-
-def one_child(position: int, loop: Loop) -> Pace:
-    """Visits of the busiest instance of the child."""
-    return "widest" if loop.spatial else "all"
+    def _but(self, widest: Sequence[int]) -> Rule:
+        paces = [*self._every]
+        for place in widest:
+            paces[place] = "widest"
+        return tuple(paces)
 
 
 def _values(order: TensorOrder, term: Term, rule: Rule, halo: Halo) -> int:
     if halo == "sliding" and not order.tensor.is_output and term.end < len(order.nodes):
         return _sliding(order, term.end, rule)
     values = order.volume(term.end, rule)
-    return values - order.volume(term.end, first_visits(order.tensor, rule)) if term.skip_first else values
+    return values - order.volume(term.end, first_visits(order, rule)) if term.skip_first else values
 
 
 def _sliding(order: TensorOrder, end: int, rule: Rule) -> int:
-    inner = [(i, n) for p, i, n in order.dividing if p < end and not n.spatial]
-    if not inner or not slides(order.tensor, inner[-1][1]):
+    nest, dividing = order.nest, {p for places in order.places.values() for p in places}
+    inner = [(p, n) for p, (_, n) in enumerate(order.nodes[:end]) if p in dividing and isinstance(n, Loop)]
+    in_time = [(p, n) for p, n in inner if not n.spatial]
+    if not in_time or not slides(order.tensor, in_time[-1][1]):
         return order.volume(end, rule)
-    index, loop = inner[-1]
-    paced = order.paced(end, rule)
-    at = next(k for k, (i, _, _) in enumerate(paced[loop.dim]) if i == index)
-    plain = {d: [(n, pace) for _, n, pace in loops] for d, loops in paced.items()}
-    spreads = {d: spread(order.extents[d], loops) for d, loops in plain.items()}
-    return sliding_volume(order.tensor, spreads, loop.dim, moves(order.extents[loop.dim], plain[loop.dim], at))
+    place, loop = in_time[-1]
+    paces = order.paces(end, rule, nest.extents)
+    spreads = {d: nest.spread(d, p) for d, p in paces.items()}
+    own = [(n, pace) for (_, n), pace in zip(nest.loops[loop.dim], paces[loop.dim])]
+    moved = moves(nest.extents[loop.dim], own, order.places[loop.dim].index(place))
+    return sliding_volume(order.tensor, spreads, loop.dim, moved)
 
 
 def _memory(order: TensorOrder, at: int, architecture: Architecture) -> Memory:

@@ -6,8 +6,8 @@ is decided in counts.py, what it costs in models/.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from typing import Literal
@@ -20,11 +20,13 @@ from tileloom.workload.problem import Axis, Problem, Tensor
 Pace = Literal["all", "widest", "start"]
 """How a loop is counted: every iteration, only the one with the largest tile, or only the first."""
 
+_WIDEST: Pace = "widest"
+
 Spread = dict[int, int]
 """Tile size -> number of visits with that size, of one dim."""
 
-Rule = Callable[[int, Loop], Pace]
-"""Position of a loop in the tensor's order, and the loop -> how it counts."""
+Rule = tuple[Pace, ...]
+"""How each loop of a tensor's order counts, by position; at the positions of Holds it says nothing."""
 
 
 def tile_sizes(loop: Loop, size: int, full: int) -> Spread:
@@ -54,6 +56,8 @@ def first_tile(loop: Loop, size: int) -> int:
 
 
 def widest_tile(loop: Loop, size: int, full: int) -> int:
+    if loop.first is None and loop.last is None:
+        return min(loop.tile, size)
     return max(tile_sizes(loop, size, full))
 
 
@@ -111,12 +115,75 @@ def volume(tensor: Tensor, spreads: Mapping[str, Spread]) -> int:
     dims = tensor.dims
     total = prod(sum(s.values()) for d, s in spreads.items() if d not in dims)
     for own, axes in axis_groups(tensor):
-        group = 0
-        for tiles in product(*(spreads[d].items() for d in own)):
-            size = {d: tile for d, (tile, _) in zip(own, tiles)}
-            group += prod(n for _, n in tiles) * prod(axis.span(size) for axis in axes)
-        total *= group
+        total *= group_volume(axes, {d: spreads[d] for d in own})
     return total
+
+
+def group_volume(axes: Sequence[Axis], spreads: Mapping[str, Spread]) -> int:
+    """Elements along axes, summed over all visits; `spreads` has just the dims of these axes, or one of no axis."""
+    if not axes:
+        return prod([sum(s.values()) for s in spreads.values()])
+    if len(spreads) == 1 and len(axes) == 1:
+        ((dim, tiles_of_dim),) = spreads.items()
+        return sum([visits * axes[0].span({dim: tile}) for tile, visits in tiles_of_dim.items()])
+    group = 0
+    for tiles in product(*[s.items() for s in spreads.values()]):
+        size = {d: tile for d, (tile, _) in zip(spreads, tiles)}
+        elements = 1
+        for _, visits in tiles:
+            elements *= visits
+        for axis in axes:
+            elements *= axis.span(size)
+        group += elements
+    return group
+
+
+class Nest:
+    """The loops of a chain by dim, and what was found out about them: shared by all tensors of one mapping.
+
+    loops   dim -> (index in the mapping, loop) of the loops that split at least one tile, outermost first
+    trips   index in the mapping -> iterations of such a loop, in the largest tile that reaches it
+    even    dims whose loops all divide, so that the tiles of each are of one size
+    final   dim -> the extent of its largest tile at the Compute
+    """
+
+    def __init__(self, problem: Problem, mapping: MappingTree) -> None:
+        self.extents = problem.extents
+        self.nodes = mapping.nodes
+        self.loops: dict[str, list[tuple[int, Loop]]] = {d: [] for d in self.extents}
+        self.final = dict(self.extents)
+        self.trips: dict[int, int] = {}
+        self._spreads: dict[tuple[str, Rule], Spread] = {}
+        rough = set()
+        for index, node in enumerate(mapping.nodes):
+            if isinstance(node, Loop) and (node.tile if node.first is None else node.first) < self.final[node.dim]:
+                outside = self.final[node.dim]
+                self.loops[node.dim].append((index, node))
+                self.trips[index] = node.trips(outside)
+                self.final[node.dim] = widest_tile(node, outside, outside)
+                if not node.divides(outside):
+                    rough.add(node.dim)
+        self.even = frozenset(self.extents.keys() - rough)
+
+    def spread(self, dim: str, paces: Rule) -> Spread:
+        """`spread` of a dim below as many of its loops, outermost first, as there are paces."""
+        found = self._spreads.get((dim, paces))
+        if found is None:
+            found = spread(self.extents[dim], [(n, pace) for (_, n), pace in zip(self.loops[dim], paces)])
+            self._spreads[dim, paces] = found
+        return found
+
+    def visits(self, pace: Callable[[Loop], Pace]) -> int:
+        """Visits of the Compute when each loop is counted as `pace` says."""
+        found = 1
+        for dim, loops in self.loops.items():
+            paces = tuple([pace(n) for _, n in loops])
+            if dim not in self.even:
+                found *= sum(self.spread(dim, paces).values())
+            else:
+                for (index, _), counted in zip(loops, paces):
+                    found *= self.trips[index] if counted == "all" else 1
+        return found
 
 
 class TensorOrder:
@@ -130,75 +197,116 @@ class TensorOrder:
     nodes   (index in the mapping, node), outermost first
     holds   positions in `nodes` of the Holds, streams included
     keeps   positions of the Holds that store
-    dividing  (position, index in the mapping, loop) of the loops that split at least one tile
+    places  dim -> positions in `nodes` of its loops that split at least one tile, in the order of the mapping
     """
 
-    def __init__(self, problem: Problem, architecture: Architecture, mapping: MappingTree, tensor: Tensor) -> None:
-        self.tensor = tensor
-        self.extents = problem.extents
-        self._loops = _dividing_loops(problem, mapping)
-        self._volumes: dict[tuple[int, tuple[Pace, ...]], int] = {}
+    def __init__(self, nest: Nest, architecture: Architecture, tensor: Tensor) -> None:
+        self.nest, self.tensor = nest, tensor
+        name = tensor.name
         mine = [
             (i, n)
-            for i, n in enumerate(mapping.nodes)
-            if isinstance(n, Loop) or (isinstance(n, Hold) and tensor.name in n.tensors)
+            for i, n in enumerate(nest.nodes)
+            if isinstance(n, Loop) or (isinstance(n, Hold) and name in n.tensors)
         ]
         self.nodes = _settle(mine, architecture, tensor)
-        self.holds = tuple(p for p, (_, n) in enumerate(self.nodes) if isinstance(n, Hold))
-        self.keeps = tuple(p for p, (_, n) in enumerate(self.nodes) if isinstance(n, Hold) and n.mode == "keep")
-        dividing = {i for loops in self._loops.values() for i, _ in loops}
-        self.dividing = [(p, i, n) for p, (i, n) in enumerate(self.nodes) if i in dividing and isinstance(n, Loop)]
+        self.holds = tuple([p for p, (_, n) in enumerate(self.nodes) if isinstance(n, Hold)])
+        self.keeps = tuple([p for p, (_, n) in enumerate(self.nodes) if isinstance(n, Hold) and n.mode == "keep"])
         if not self.keeps:
-            raise InputError(f"tensor '{tensor.name}' is held in no memory; add a hold of it at the outermost memory")
+            raise InputError(f"tensor '{name}' is held in no memory; add a hold of it at the outermost memory")
+        position = {i: p for p, (i, _) in enumerate(self.nodes)}
+        self.places = {d: [position[i] for i, _ in loops] for d, loops in nest.loops.items()}
+        groups = [*axis_groups(tensor), *[((d,), ()) for d in nest.extents if d not in tensor.dims]]
+        self._rough = [(dims, axes) for dims, axes in groups if not nest.even.issuperset(dims)]
+        self._even_axes = [axis for dims, axes in groups if nest.even.issuperset(dims) for axis in axes]
+        even_dims = nest.even.difference(*[dims for dims, _ in self._rough])
+        self._trips = [(position[i], nest.trips[i]) for d in even_dims for i, _ in nest.loops[d]]
+        self._volumes: dict[tuple[int, Rule], int] = {}
+        self._factors: dict[tuple[tuple[str, ...], tuple[Rule, ...]], int] = {}
+        self._tiles: dict[int, int] = {}
 
     def volume(self, end: int, rule: Rule) -> int:
         """`volume` of the tiles below the loops before position `end`, each loop counted as `rule` says."""
-        key = end, tuple(rule(p, n) for p, _, n in self.dividing if p < end)
-        if key not in self._volumes:
-            spreads = {
-                d: spread(self.extents[d], [(n, pace) for _, n, pace in loops])
-                for d, loops in self.paced(end, rule).items()
-            }
-            self._volumes[key] = volume(self.tensor, spreads)
-        return self._volumes[key]
+        key = end, rule[:end]
+        found = self._volumes.get(key)
+        if found is None:
+            found = self._even_tile(end)
+            # Tiles that divide are all alike: their number is the product of the trips, as far as they count.
+            for position, trips in self._trips:
+                if position < end and rule[position] == "all":
+                    found *= trips
+            if self._rough:
+                found *= self._rough_volume(end, rule)
+            self._volumes[key] = found
+        return found
 
-    def paced(self, end: int, rule: Rule) -> dict[str, list[tuple[int, Loop, Pace]]]:
-        """(place in the mapping, loop, pace) of the loops of every dim before position `end`, outermost first."""
-        pace = {i: rule(p, n) for p, i, n in self.dividing if p < end}
-        return {d: _above(loops, pace) for d, loops in self._loops.items()}
+    def _rough_volume(self, end: int, rule: Rule) -> int:
+        """The factors of the groups with tiles of several sizes, each found once: most rules count most loops alike."""
+        total = 1
+        paces = self.paces(end, rule, [d for dims, _ in self._rough for d in dims])
+        for dims, axes in self._rough:
+            key = dims, tuple([paces[d] for d in dims])
+            factor = self._factors.get(key)
+            if factor is None:
+                factor = group_volume(axes, {d: self.nest.spread(d, paces[d]) for d in dims})
+                self._factors[key] = factor
+            total *= factor
+        return total
+
+    def _even_tile(self, end: int) -> int:
+        """Elements of the tile at `end` along the axes whose dims have tiles of one size."""
+        if end not in self._tiles:
+            tile = dict(self.nest.extents)
+            for dim, places in self.places.items():
+                above = len(_before(end, places))
+                if above:
+                    tile[dim] = self.nest.loops[dim][above - 1][1].tile
+            self._tiles[end] = prod([axis.span(tile) for axis in self._even_axes])
+        return self._tiles[end]
+
+    @cached_property
+    def first(self) -> tuple[Pace | None, ...]:
+        """By position, how a loop in time counts where only the visits count that see a tile first; None for others."""
+        pace: dict[str, Pace] = {"relevant": "all", "irrelevant": "widest", "partial": "start"}
+        relevance = self.tensor.relevance
+        return tuple(
+            [pace[relevance(n.dim)] if isinstance(n, Loop) and n.axis is None else None for _, n in self.nodes]
+        )
+
+    def paces(self, end: int, rule: Rule, dims: Iterable[str]) -> dict[str, Rule]:
+        """Paces of the loops of each of the dims, outermost first, to the last before position `end`.
+
+        A loop that comes before `end` in the mapping, but not for this tensor, is seen at its largest tile.
+        """
+        known: Rule = (*rule[:end], *(_WIDEST for _ in rule[end:]))
+        return {d: tuple([known[p] for p in _before(end, self.places[d])]) for d in dims}
 
 
-def _dividing_loops(problem: Problem, mapping: MappingTree) -> dict[str, list[tuple[int, Loop]]]:
-    """Loops of every dim that split at least one tile, with their place in the mapping."""
-    loops: dict[str, list[tuple[int, Loop]]] = {d: [] for d in problem.extents}
-    widest = dict(problem.extents)
-    for index, node in enumerate(mapping.nodes):
-        if isinstance(node, Loop) and (node.tile if node.first is None else node.first) < widest[node.dim]:
-            loops[node.dim].append((index, node))
-            widest[node.dim] = widest_tile(node, widest[node.dim], widest[node.dim])
-    return loops
-
-
-def _above(loops: Sequence[tuple[int, Loop]], pace: Mapping[int, Pace]) -> list[tuple[int, Loop, Pace]]:
-    last = max((k for k, (index, _) in enumerate(loops) if index in pace), default=-1)
-    return [(index, loop, pace.get(index, "widest")) for index, loop in loops[: last + 1]]
+def _before(end: int, places: list[int]) -> list[int]:
+    """The places to the last one before `end`."""
+    count = len(places)
+    while count and places[count - 1] >= end:
+        count -= 1
+    return places[:count]
 
 
 def _settle(
     nodes: Sequence[tuple[int, TreeNode]], architecture: Architecture, tensor: Tensor
 ) -> tuple[tuple[int, TreeNode], ...]:
+    moving = [n for n in nodes if isinstance(n[1], Loop) and n[1].spatial]
+    if not moving:
+        return tuple(nodes)
     depth = {n.name: i for i, n in enumerate(architecture.nodes) if isinstance(n, Memory)}
     above = {n.name: i for i, n in enumerate(architecture.nodes) if isinstance(n, Fanout)}
     order = list(nodes)
-    for item in [n for n in nodes if isinstance(n[1], Loop) and n[1].spatial]:
+    for item in moving:
         at, loop = order.index(item), item[1]
         assert isinstance(loop, Loop)
         inside = above[architecture.fanout(loop.target or "").name]
         holds = [
             (p, depth[architecture.memory(n.memory).name]) for p, (_, n) in enumerate(order) if isinstance(n, Hold)
         ]
-        lowest = max((p for p, d in holds if d < inside), default=-1)
-        highest = min((p for p, d in holds if d > inside), default=len(order))
+        lowest = max([p for p, d in holds if d < inside], default=-1)
+        highest = min([p for p, d in holds if d > inside], default=len(order))
         if lowest < at < highest:
             continue
         low, high = (at, lowest) if at < lowest else (highest, at)
@@ -221,13 +329,3 @@ def require_plain(mapping: MappingTree, model: str) -> None:
             raise UnsupportedError(
                 f"model '{model}' has no loops that advance together (dims {dims}, E-JOINT); give each dim its own loop"
             )
-
-
-def final_extents(problem: Problem, mapping: MappingTree) -> Iterator[tuple[str, int]]:
-    """Dims whose tile at the Compute is not 1, with that tile."""
-    for dim, extent in problem.extents.items():
-        for loop in mapping.loops:
-            if loop.dim == dim:
-                extent = widest_tile(loop, extent, extent)
-        if extent != 1:
-            yield dim, extent

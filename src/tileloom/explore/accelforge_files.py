@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError, UnsupportedError
+from tileloom.core.files import is_file
 from tileloom.workload.network import Network
 from tileloom.workload.problem import Problem
 
@@ -21,7 +22,7 @@ HEAD_BYTES = 1_000_000
 def has_section(path: str | Path, section: str) -> bool:
     """Whether it is a YAML file (or a template of one) with the top-level key `section`: 'arch' or 'workload'."""
     file = Path(path)
-    if file.suffix.lower() not in YAML_ENDINGS or not file.is_file():
+    if file.suffix.lower() not in YAML_ENDINGS or not is_file(file):
         return False
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
 from typing import Any
 
 from tileloom.architecture.model import Architecture, Fanout
@@ -24,6 +26,8 @@ from tileloom.workload.rewrite.base import Rewrite
 
 ANY, ONE = "any", "one"
 RULES = {ANY: "any dims on an axis", ONE: "one dim per axis"}
+MAX_CHOICES = 81
+"""Ways to give every axis one dim of the product, each a search of its own."""
 COLUMNS = (
     Column("problem", "the problem"),
     Column("algorithm", "how it is computed"),
@@ -83,6 +87,59 @@ def with_dims_per_axis(architecture: Architecture, most: int | None) -> Architec
     return replace(architecture, nodes=tuple(narrowed(n) if isinstance(n, Fanout) else n for n in architecture.nodes))
 
 
+def one_group_per_axis(architecture: Architecture, chosen: Rewrite) -> list[Architecture]:
+    """The chips whose mappings together are those with one dim on every axis.
+
+    Where a dim of the product is several of the problem's (implicit im2col), one chip per choice of a group for each axis:
+    the axis takes that group's dims alone.
+    """
+    if not chosen.groups:
+        return [with_dims_per_axis(architecture, 1)]
+    extents = chosen.problem.extents
+    groups = [dims for dims in (tuple(d for d in g if extents[d] > 1) for _, g in chosen.groups) if dims]
+    if not groups:
+        return [architecture]
+    axes = [(f.name, a) for f in architecture.fanouts for a in f.axes]
+    options = [[g for g in groups if not a.dims or set(g) & set(a.dims)] or [groups[0]] for _, a in axes]
+    if prod(len(o) for o in options) > MAX_CHOICES:
+        raise InputError(
+            f"'{architecture.name}' has {len(axes)} axes: more than {MAX_CHOICES} ways to give each one dim of the product; "
+            "compare with --dims-per-axis any"
+        )
+    return [_with_groups(architecture, dict(zip(((f, a.name) for f, a in axes), c))) for c in product(*options)]
+
+
+def _with_groups(architecture: Architecture, groups: Mapping[tuple[str, str], tuple[str, ...]]) -> Architecture:
+    def narrowed(node: Fanout) -> Fanout:
+        axes = []
+        for axis in node.axes:
+            group = groups[node.name, axis.name]
+            allowed = tuple(d for d in group if not axis.dims or d in axis.dims) or axis.dims
+            axes.append(replace(axis, dims=allowed, max_dims=None))
+        return replace(node, axes=tuple(axes))
+
+    return replace(architecture, nodes=tuple(narrowed(n) if isinstance(n, Fanout) else n for n in architecture.nodes))
+
+
+def _best(found: Sequence[SearchResult]) -> SearchResult:
+    """The least value of several searches of parts of one space, with what is known of the whole: the least bound."""
+    if len(found) == 1:
+        return found[0]
+    best = min(found, key=lambda r: r.value)
+    mapped = [r for r in found if r.cost is not None]
+    if not mapped:
+        return best
+    proven = all(r.status == "optimal" for r in mapped)
+    return replace(
+        best,
+        status="optimal" if proven else "stopped" if all(r.lower_bound > 0 for r in mapped) else "feasible",
+        lower_bound=min(r.lower_bound for r in mapped),
+        evaluated=sum(r.evaluated for r in found),
+        space_size=sum(r.space_size for r in found),
+        seconds=sum(r.seconds for r in found),
+    )
+
+
 def compare_algorithms(
     problems: Sequence[Problem],
     architecture: Architecture,
@@ -108,10 +165,22 @@ def compare_algorithms(
     for name in algorithms:
         algorithm(name)
     todo = [(p, r, rule) for p in problems for r in _chosen(p, algorithms) for rule in rules]
+    if problems and not todo:
+        reasons = [f"'{p.name}', {n}: {algorithm(n).accepts(p)}" for p in problems for n in algorithms]
+        raise InputError(["no problem is taken by the algorithms that were named", *reasons[:5]])
+    known: dict[tuple[Problem, Architecture], SearchResult] = {}
+
+    def mapped(problem: Problem, chip: Architecture) -> SearchResult:
+        if (problem, chip) not in known:
+            known[problem, chip] = map_problem(
+                problem, chip, objective, mapper=mapper, model=model, options=options, cache=cache
+            )
+        return known[problem, chip]
+
     found: list[Outcome] = []
     for problem, chosen, rule in todo:
-        chip = with_dims_per_axis(architecture, 1 if rule == ONE else None)
-        result = map_problem(chosen.problem, chip, objective, mapper=mapper, model=model, options=options, cache=cache)
+        chips = one_group_per_axis(architecture, chosen) if rule == ONE else [architecture]
+        result = _best([mapped(chosen.problem, chip) for chip in chips])
         found.append(Outcome(chosen, rule, result, rewrite_cost(chosen, architecture), overlap))
         if progress is not None:
             progress(f"{problem.name} {chosen.label}", len(found), len(todo))
@@ -138,7 +207,7 @@ def algorithms_result(outcomes: Sequence[Outcome], architecture: Architecture, o
         notes=(
             "EDP alone is of the mapped product, as published comparisons take it; 'with moves' adds reading and writing "
             "every moved element once in the outermost memory.",
-            "Implicit im2col stores nothing more, but each read of a patch element is one read of the image.",
+            *_im2col_notes(outcomes),
         ),
         charts=(_chart(outcomes),),
         brief=BRIEF,
@@ -146,9 +215,20 @@ def algorithms_result(outcomes: Sequence[Outcome], architecture: Architecture, o
     )
 
 
+def _im2col_notes(outcomes: Sequence[Outcome]) -> Iterable[str]:
+    labels = {o.rewrite.label for o in outcomes}
+    if "im2col-gather" in labels:
+        yield "im2col-gather stores nothing more, but on-chip memories hold patches: each is read from the image again."
+    if "im2col-implicit" in labels:
+        yield (
+            "im2col-implicit gathers at the units: tiles are pieces of the image with their halos, read once per tile; with "
+            "any dims on an axis that is the native space, with one an axis takes the dims of M, N or K together."
+        )
+
+
 def _row(o: Outcome, native: Outcome | None) -> tuple[Value, ...]:
-    cost, problem = o.result.cost, o.rewrite.problem
-    sizes = " ".join(f"{d.name}={d.extent}" for d in problem.dims)
+    cost = o.result.cost
+    sizes = " ".join(f"{name}={n}" for name, n in o.rewrite.sizes.items())
     front: tuple[Value, ...] = (o.rewrite.native.name, o.rewrite.label, o.rule, sizes)
     moved: tuple[Value, ...] = (o.rewrite.moved_elements, o.moves.energy_pj, o.moves.cycles)
     end: tuple[Value, ...] = (o.result.status, o.result.gap if cost else None, o.result.seconds)
@@ -179,22 +259,21 @@ def _headline(outcomes: Sequence[Outcome]) -> Iterable[tuple[str, str, str]]:
 
 
 def _chart(outcomes: Sequence[Outcome]) -> Bars:
+    """EDP against the least of the problem, so that problems of any size stand in one chart."""
+    least: dict[str, float] = {}
+    for o in outcomes:
+        if o.core_edp is not None:
+            name = o.rewrite.native.name
+            least[name] = min(least.get(name, o.core_edp), o.core_edp)
     rows = []
     for o in outcomes:
         if o.core_edp is not None and o.total_edp is not None:
-            rows.append(
-                (
-                    f"{o.rewrite.native.name}, {RULES[o.rule]}",
-                    o.rewrite.label,
-                    (o.core_edp, max(0.0, o.total_edp - o.core_edp)),
-                    f"{o.core_edp:.3e} alone, {o.total_edp:.3e} with moves",
-                )
-            )
+            unit = least[o.rewrite.native.name]
+            parts = (o.core_edp / unit, max(0.0, o.total_edp - o.core_edp) / unit)
+            rows.append((o.rewrite.native.name, f"{o.rewrite.label}, {RULES[o.rule]}", parts, f"{o.total_edp:.3e}"))
     return Bars(
         title="Energy-delay product",
-        lead="Of the mapped problem alone, and what the moves of the rewrite add.",
+        lead="Times the least of the problem: of what is mapped alone, and what the moves of the rewrite add; pJ * cycles at the end.",
         parts=("alone", "moves"),
         rows=tuple(rows),
-        unit="pJ * cycles",
-        logarithmic=True,
     )

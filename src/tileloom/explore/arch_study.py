@@ -8,7 +8,7 @@ from typing import Any
 
 from tileloom.architecture.model import Architecture
 from tileloom.explore.arch_variants import filling_memory, reshaped, saturation, with_bandwidth
-from tileloom.explore.study import Chart, Column, Points, StudyResult, Value
+from tileloom.explore.study import Chart, Column, Lines, StudyResult, Value
 from tileloom.search.cache import Cache
 from tileloom.search.driver import map_problem
 from tileloom.search.network import Progress
@@ -82,6 +82,8 @@ def arch_result(
         for name in dict.fromkeys(p.problem.name for p in points)
     }
     swept = any(p.bandwidth is not None for p in points)
+    shaped = any(p.aspect is not None for p in points)
+    hidden = {"gap", *(() if swept else ("bandwidth_gb_per_s",)), *(() if shaped else ("array",))}
     headline = [_best(points, name) for name in best]
     if swept:
         headline += [_saturated(points, name) for name in best]
@@ -93,13 +95,15 @@ def arch_result(
         settings={
             "architecture": architecture.name,
             "objective": objective,
-            "filled by": filling_memory(architecture, memory).name if swept else "",
+            **({"filled by": filling_memory(architecture, memory).name} if swept else {}),
         },
         headline=tuple(headline),
         notes=(
-            "Every variant has the best mapping its search found; energy per access is kept while bandwidth changes.",
+            "Every variant has the best mapping its search found; status stopped: it ended before the proof, gap says how far from it.",
+            *(("Energy per access is kept while bandwidth changes.",) if swept else ()),
         ),
         charts=tuple(_charts(points)),
+        brief=tuple(c.name for c in COLUMNS if c.name not in hidden),
         complete=all(p.result.cost is not None for p in points),
     )
 
@@ -132,27 +136,43 @@ def _best(points: Sequence[Point], name: str) -> tuple[str, str, str]:
 def _saturated(points: Sequence[Point], name: str) -> tuple[str, str, str]:
     found = [(p.bandwidth, p.edp) for p in points if p.problem.name == name and p.bandwidth and p.edp]
     at = saturation(found)
-    return (f"{name}, bandwidth", "-" if at is None else f"EDP saturates at {at:g} GB/s", "within 1 % of the largest")
+    if at is None:
+        return (f"{name}, bandwidth", "-", "")
+    if at == max(found)[0]:
+        return (f"{name}, bandwidth", f"EDP still falls at {at:g} GB/s", "the largest that was tried")
+    return (f"{name}, bandwidth", f"EDP saturates at {at:g} GB/s", "within 1 % of the largest")
 
 
 def _charts(points: Sequence[Point]) -> list[Chart]:
-    def drawn(kind: str) -> tuple[tuple[str, float, float, str, bool], ...]:
-        found = []
+    """EDP over rows of the array and over bandwidth, each layer against its own best."""
+    best: dict[str, float] = {}
+    for p in points:
+        if p.edp:
+            best[p.problem.name] = min(best.get(p.problem.name, p.edp), p.edp)
+    charts: list[Chart] = []
+    for kind, title, x in (("aspect", "Shape of the array", "rows x columns"), ("bandwidth", "Fill bandwidth", "GB/s")):
+        series: dict[str, list[tuple[float, float, str]]] = {}
+        ticks: dict[float, str] = {}
         for p in points:
             at = p.bandwidth if kind == "bandwidth" else None if p.aspect is None else float(p.aspect[0])
-            if at is not None and p.edp is not None:
-                label = p.problem.name if kind == "bandwidth" else _shape(p)
-                found.append((label, at, p.edp, f"{p.problem.name}, {_shape(p)}: EDP {p.edp:.3e}", False))
-        return tuple(found)
-
-    charts: list[Chart] = []
-    for kind, title, x in (
-        ("aspect", "Shape of the array", "rows"),
-        ("bandwidth", "Fill bandwidth", "GB/s"),
-    ):
-        if found := drawn(kind):
-            lead = "Energy-delay product of the best mapping of each problem."
+            if at is None or not p.edp:
+                continue
+            ticks[at] = f"{at:g}" if kind == "bandwidth" else _shape(p)
+            other = _shape(p) if kind == "bandwidth" else "" if p.bandwidth is None else f"{p.bandwidth:g} GB/s"
+            name = p.problem.name if other in ("", "as given") else f"{p.problem.name}, {other}"
+            series.setdefault(name, []).append(
+                (at, p.edp / best[p.problem.name], f"{name}, {ticks[at]}: EDP {p.edp:.3e}")
+            )
+        if series:
             charts.append(
-                Points(title=title, lead=lead, x=x, y="EDP, pJ * cycles", points=found, log_y=True, from_zero=False)
+                Lines(
+                    title=title,
+                    lead="EDP of the best mapping, divided by the least of the same layer.",
+                    x=x,
+                    y="EDP / least EDP",
+                    series=tuple((name, tuple(sorted(found))) for name, found in series.items()),
+                    ticks=tuple(sorted(ticks.items())) if len(ticks) <= 16 else (),
+                    log_y=any(y > 5 for found in series.values() for _, y, _ in found),
+                )
             )
     return charts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
-from tileloom.mapping.notation.registry import NOTATIONS, Written, notation_of
+from tileloom.mapping.notation.registry import NOTATIONS, ReadMapping, Written, notation_of
 from tileloom.workload.network import Network
 from tileloom.workload.problem import Problem
 
@@ -27,14 +27,27 @@ def convert(
     source   notation of the file; by its suffix when None
     Raises InputError for unknown notations and missing context, UnsupportedError for what a notation cannot say.
     """
-    reader, writer = NOTATIONS.get(source or notation_of(mapping)), NOTATIONS.get(to)
-    if reader.read is None:
-        raise UnsupportedError(f"format '{reader.name}' is written, not read; give a mapping in {_able('read')}")
+    writer = NOTATIONS.get(to)
     if writer.write is None:
         raise UnsupportedError(f"format '{to}' cannot hold a mapping; use one of {_able('write')}")
-    read = reader.read(Path(mapping), problem, architecture, layer)
+    read = read_any(mapping, source=source, problem=problem, architecture=architecture, layer=layer)
     written = writer.write(read.problem, architecture, read.mapping)
     return Written(written.text, (*read.losses, *written.losses))
+
+
+def read_any(
+    mapping: str,
+    *,
+    source: str | None = None,
+    problem: Problem | None = None,
+    architecture: Architecture | None = None,
+    layer: str | None = None,
+) -> ReadMapping:
+    """A mapping file of any notation that can be read, with its problem and what reading loses. Raises as `convert`."""
+    reader = NOTATIONS.get(source or notation_of(mapping))
+    if reader.read is None:
+        raise UnsupportedError(f"format '{reader.name}' is written, not read; give a mapping in {_able('read')}")
+    return reader.read(Path(mapping), problem, architecture, layer)
 
 
 def write_network(network: Network, to: str, options: Mapping[str, object] | None = None) -> Written:

@@ -5,23 +5,34 @@ The search is in fusion/optimal/, the page in report/fused.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from tileloom import __version__
+from tileloom.architecture.model import Architecture
 from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import to_json
+from tileloom.cost.fused import FusedCost
 from tileloom.explore.fusers import FuseAnswer, FuseCall
+from tileloom.fusion.optimal.alone import layer_by_layer
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.mapper import FusedResult
 from tileloom.search.objective import OBJECTIVES, Objective
 
+MOST_KEPT = 24
+"""Tensors kept on chip that the text lists one by one; run.json has them all."""
 
-def record_of(result: FusedResult) -> dict[str, Any]:
-    """Everything a script needs: value, proof, schedule, what is kept where, and what is alive while each layer runs."""
+
+def record_of(result: FusedResult, alone: Sequence[tuple[float, float] | None] = ()) -> dict[str, Any]:
+    """Everything a script needs: value, proof, schedule, what is kept where, and what is alive while each layer runs.
+
+    alone   per problem (pJ, cycles) layer by layer, where it is known
+    """
     cost = result.cost
     return {
         "version": __version__,
@@ -36,25 +47,62 @@ def record_of(result: FusedResult) -> dict[str, Any]:
         "cycles": None if cost is None else cost.cycles,
         "edp": None if cost is None else cost.edp,
         "stacks": [list(s) for s in result.stacks] if cost is not None else [],
-        "kept": [{"tensor": t, "memory": m, "loops_above": list(loops)} for t, m, loops in result.kept],
-        "layers": [
-            {"name": name, "energy_pj": c.energy_pj, "cycles": c.cycles, "count": n}
-            for (name, c), n in (zip(cost.costs, cost.counts) if cost is not None else ())
-        ],
-        "occupancy": [
+        "kept": [
             {
-                "while": moment.problem,
-                "alive": [
-                    {"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive
-                ],
+                "tensor": t,
+                "memory": m,
+                "loops_above": list(loops),
+                "from": result.graph.layers[result.graph.uses[t][0]].name,
+                "until": result.graph.layers[result.graph.uses[t][-1]].name,
             }
-            for moment in (cost.moments if cost is not None else ())
+            for t, m, loops in result.kept
         ],
+        "layers": [
+            {
+                "name": name,
+                "energy_pj": c.energy_pj,
+                "cycles": c.cycles,
+                "count": n,
+                # Of all runs, with every tensor in the outermost memory; null where nothing fits that way.
+                "alone": None if own is None else {"energy_pj": own[0], "cycles": own[1]},
+            }
+            for (name, c), n, own in (
+                zip(cost.costs, cost.counts, alone or (None,) * len(cost.costs)) if cost is not None else ()
+            )
+        ],
+        "occupancy": _occupancy(cost) if cost is not None else [],
         "capacity_bits": {m: result.graph.layers[0].chip.memory(m).capacity_bits for m in result.graph.memories},
         "search": dict(result.explain),
         "reasons": list(result.reasons),
         "notes": list(result.graph.notes),
     }
+
+
+def cost_record(cost: FusedCost, chip: Architecture) -> dict[str, Any]:
+    """What a given fused mapping costs, by problem and by part; energies of the parts sum to the whole."""
+    return {
+        "energy_pj": cost.energy_pj,
+        "cycles": cost.cycles,
+        "edp": cost.edp,
+        "overlapped": cost.elapsed_cycles is not None,
+        "problems": [
+            {"name": name, "energy_pj": c.energy_pj, "cycles": c.cycles, "count": n, "macs": c.macs}
+            for (name, c), n in zip(cost.costs, cost.counts)
+        ],
+        "energy": [asdict(row) for row in cost.energy_rows],
+        "occupancy": _occupancy(cost),
+        "capacity_bits": {m.name: m.capacity_bits for m in chip.memories},
+    }
+
+
+def _occupancy(cost: FusedCost) -> list[dict[str, Any]]:
+    return [
+        {
+            "while": moment.problem,
+            "alive": [{"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive],
+        }
+        for moment in cost.moments
+    ]
 
 
 @dataclass(frozen=True)
@@ -70,7 +118,14 @@ class FusedAnswer:
         return self.result.cost is None
 
     def as_plain(self) -> dict[str, Any]:
-        return {"network": self.network, "architecture": self.architecture, **record_of(self.result)}
+        return {"network": self.network, "architecture": self.architecture, **record_of(self.result, self.alone)}
+
+    @cached_property
+    def alone(self) -> tuple[tuple[float, float] | None, ...]:
+        """Per problem (pJ, cycles) layer by layer."""
+        if self.result.cost is None:
+            return ()
+        return layer_by_layer(self.result.graph, self.result.objective)
 
     def __str__(self) -> str:
         result = self.result
@@ -82,11 +137,7 @@ class FusedAnswer:
             return "\n".join([*lines, f"{result.graph.name}: {said}", *(f"  {r}" for r in result.reasons)])
         lines.append(f"{result.graph.name}: {len(result.graph.layers)} problems in {len(result.stacks)} stacks")
         for number, stack in enumerate(result.stacks, 1):
-            names = set(stack)
-            used = {t for layer in result.graph.layers if layer.name in names for t in layer.tensors}
-            kept = [t for t, _, _ in result.kept if t in used]
-            span = stack[0] if len(stack) == 1 else f"{stack[0]} .. {stack[-1]} ({len(stack)} problems)"
-            lines.append(f"  stack {number}: {span}; {len(kept)} tensors on chip")
+            lines += self._stack(number, stack)
         for memory in result.graph.memories:
             capacity = result.graph.layers[0].chip.memory(memory).capacity_bits
             peak = result.cost.peak_bits(memory)
@@ -96,6 +147,26 @@ class FusedAnswer:
         if isfinite(result.unfused) and result.unfused:
             lines.append(f"layer by layer: {result.unfused:.6g}; fused is {1 - result.value / result.unfused:.1%} less")
         return "\n".join(lines)
+
+    def _stack(self, number: int, stack: Sequence[str]) -> list[str]:
+        """One line for a stack: what runs in it, what it costs and saves; and one per tensor it keeps, if they are few."""
+        result = self.result
+        assert result.cost is not None
+        at = {layer.name: i for i, layer in enumerate(result.graph.layers)}
+        fused = sum(result.cost.costs[at[n]][1].energy_pj * result.cost.counts[at[n]] for n in stack)
+        own = [self.alone[at[n]] for n in stack]
+        before = sum(a[0] for a in own if a is not None)
+        saved = f", alone {before / 1e6:.4g} µJ" if None not in own and before else ""
+        kept = [k for k in result.kept if result.graph.layers[result.graph.uses[k[0]][0]].name in set(stack)]
+        span = stack[0] if len(stack) == 1 else f"{stack[0]} .. {stack[-1]} ({len(stack)} problems)"
+        lines = [f"  stack {number}: {span}; {len(kept)} tensors on chip; {fused / 1e6:.4g} µJ{saved}"]
+        if len(result.kept) > MOST_KEPT:
+            return lines
+        for tensor, memory, loops in kept:
+            uses = [result.graph.layers[i].name for i in (result.graph.uses[tensor][0], result.graph.uses[tensor][-1])]
+            tiled = f", one of {' x '.join(map(str, loops))} tiles at a time" if loops else ""
+            lines.append(f"    {tensor} in {memory}{tiled}: from {uses[0]} until {uses[1]}")
+        return lines
 
 
 def fuse_optimal(call: FuseCall) -> FuseAnswer:
@@ -112,7 +183,7 @@ def fuse_optimal(call: FuseCall) -> FuseAnswer:
         raise InputError(f"--objective {call.objective}: expected {', '.join(OBJECTIVES)} or pareto")
     if call.objective == "pareto" and call.gap:
         raise InputError("--gap goes with one objective; the front is proved whole: leave it out")
-    network = load_network(call.network, bind=dict(call.bind))
+    network = load_network(call.network, bind=dict(call.bind), variables=dict(call.variables))
     chip = load_architecture(call.architecture)
     graph = graph_of_network(network, chip)
     if call.objective == "pareto":

@@ -6,7 +6,7 @@ Depth-first scheduling itself is in explore/depth_first. Installed packages add 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ class FuseCall:
     """What the command line was asked.
 
     out   folder to write into, or None;  gap: stop at this proven share;  max_fused_loops: None = no limit
+    variables   fields of a Hugging Face configuration, variables of a template file
     max_steps, time_limit_s   stop with the best schedule and bound known by then; None = no limit
     """
 
@@ -29,6 +30,7 @@ class FuseCall:
     progress: Callable[[str, int, int], None] | None
     gap: float = 0.0
     max_fused_loops: int | None = 1
+    variables: Mapping[str, object] = field(default_factory=dict)
     max_steps: int | None = None
     time_limit_s: float | None = None
 

@@ -6,13 +6,16 @@ Which reader takes what is decided here; the readers are in the layers that own 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.zigzag_library import machine_files
 from tileloom.core.errors import InputError
+from tileloom.core.files import is_file
 from tileloom.explore.accelforge_files import YAML_ENDINGS, has_section, read_chip
 from tileloom.mapping.tree import MappingTree
 from tileloom.workload.library import library_names
@@ -45,7 +48,7 @@ def load_network(
         return read_object(source, inputs, bind=bind, **_given(bits=bits))
     if inputs is not None:
         raise InputError(f"{source}: inputs are for modules and functions; for symbolic dimensions give bind (--bind)")
-    if str(source).startswith("hf:") and not Path(source).exists():
+    if str(source).startswith("hf:") and not is_file(source):
         from tileloom.workload.frontends.huggingface import read_huggingface
 
         return read_huggingface(str(source), bind, settings=variables, **_given(bits=bits))
@@ -54,7 +57,7 @@ def load_network(
         return Network(
             problem.name, (Layer(name=problem.name, problem=problem, operator=problem.op),), source=str(source)
         )
-    if Path(source).is_file() and str(source) not in library_names():
+    if is_file(source) and str(source) not in library_names():
         from tileloom.explore.formats import Request, read_file
 
         return read_file(Request(Path(source), bind or {}, bits, variables or {}))
@@ -100,8 +103,20 @@ def _pick(network: Network, layer: str | None) -> Problem:
 
 
 def is_einsum(source: Source) -> bool:
-    """Whether it reads as an einsum, not as a name or path: 'ij,jk->ik' or 'C[m, n] += A[m, k] * B[k, n]'."""
-    return isinstance(source, str) and ("->" in source or ("=" in source and "[" in source))
+    """Whether it reads as an einsum, not as a name or path: 'ij,jk->ik', 'C[m, n] += A[m, k] * B[k, n]' or 'ik-ij-jk'.
+
+    >>> [is_einsum(text) for text in ("ij,jk->ik", "abc-adec-ebd", "mc-cnn", "some-file-name")]
+    [True, True, False, False]
+    """
+    if not isinstance(source, str):
+        return False
+    if "->" in source or ("=" in source and "[" in source):
+        return True
+    parts = source.split("-")
+    letters = set("".join(parts))
+    # TCCG's form looks like a name; in a contraction every index stands in two of the three tensors.
+    paired = all(sum(letter in part for part in parts) >= 2 for letter in letters)
+    return len(parts) == 3 and all(p.isascii() and p.isalpha() for p in parts) and paired and not Path(source).exists()
 
 
 def split_layer(source: str) -> tuple[str, str | None]:
@@ -110,7 +125,7 @@ def split_layer(source: str) -> tuple[str, str | None]:
     >>> split_layer("net.onnx:block:0/conv"), split_layer("net.onnx")
     (('net.onnx', 'block:0/conv'), ('net.onnx', None))
     """
-    if Path(source).is_file():
+    if is_file(source):
         return source, None
     for end in (".onnx:", ".yaml:", ".yml:", ".mlir:", ".ta:", ".tccg:", ".cfg:", ".json:", ".m:", ".txt:"):
         if end in source:
@@ -180,3 +195,76 @@ def load_mapping(
             raise InputError(f"{source}: an execution method is read with its problem and architecture")
         return to_tree(read_method(source, problem), problem, architecture).mapping
     return mapping_from_yaml(Path(source), problem)
+
+
+@dataclass(frozen=True)
+class FusedWork:
+    """Problems of a fused mapping. joined: values of tensors that several of them write parts of; aligned: how many
+    of the first axes mean the same where problems see a tensor with others."""
+
+    problems: tuple[Problem, ...]
+    joined: Mapping[str, int] = field(default_factory=dict)
+    aligned: Mapping[str, int] = field(default_factory=dict)
+
+
+def load_problems(
+    source: Source,
+    architecture: Architecture,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    bind: Mapping[str, int] | None = None,
+    bits: int | None = None,
+    variables: Mapping[str, object] | None = None,
+) -> FusedWork:
+    """The problems of a fused mapping: a network, or einsums with ';' between them, each named by its output.
+
+    A tensor of one name is the same tensor. A network whose layers name their edges is read as for
+    `fuse --optimal`; other files give problems whose tensors already have the names that count.
+
+    >>> architecture = load_architecture("eyeriss")
+    >>> both = "A[m, k] += X[m, j] * V[j, k]; B[m, n] += A[m, k] * W[k, n]"
+    >>> for p in load_problems(both, architecture, sizes={"m": 4, "j": 2, "k": 2, "n": 2}).problems:
+    ...     print(p)
+    A: A[m, k] += X[m, j] * V[j, k]  (m=4 j=2 k=2)
+    B: B[m, n] += A[m, k] * W[k, n]  (m=4 k=2 n=2)
+    """
+    if is_einsum(source):
+        return FusedWork(_einsums(str(source), sizes or {}, bits))
+    if sizes:
+        raise InputError(f"{source}: sizes are for einsums; for symbolic dimensions of a file give bind (--bind)")
+    network = load_network(source, bind=bind, bits=bits, variables=variables)
+    if not any(layer.outputs for layer in network.layers):
+        return FusedWork(tuple(layer.problem.with_name(layer.name) for layer in network.layers))
+    from tileloom.fusion.optimal.network_graph import graph_of_network
+
+    graph = graph_of_network(network, architecture)
+    return FusedWork(
+        tuple(layer.problem for layer in graph.layers),
+        {t: graph.elements(t) for t, layout in graph.layouts.items() if layout.extents},
+        {t: layout.aligned for t, layout in graph.layouts.items()},
+    )
+
+
+def _einsums(text: str, sizes: Mapping[str, int], bits: int | None) -> tuple[Problem, ...]:
+    from tileloom.workload.frontends.einsum import parse_einsum
+
+    found: list[Problem] = []
+    used: set[str] = set()
+    for part in (p.strip() for p in text.split(";") if p.strip()):
+        words = re.findall(r"[A-Za-z_]\w*", part)
+        own = {name: n for name, n in sizes.items() if name in words}
+        used |= set(own)
+        problem = parse_einsum(part, own, **_given(bits=bits))
+        found.append(problem.with_name(problem.output.name))
+    unknown = [name for name in sizes if name not in used]
+    if unknown:
+        raise InputError(f"einsums '{text}': sizes of {', '.join(unknown)}, which no einsum has")
+    written = {p.output.name for p in found}
+    # What another einsum writes is an activation, whatever its place.
+    return tuple(
+        replace(
+            p,
+            tensors=tuple(replace(t, role="input") if t.name in written and not t.is_output else t for t in p.tensors),
+        )
+        for p in found
+    )

@@ -100,7 +100,24 @@ class Points:
     from_zero: bool = True
 
 
-Chart = HeatMap | Bars | Points
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """One line per series over a shared axis.
+
+    series  (name, points of (x, y, hover text) in the order of x);  ticks: (x, text) in place of round values
+    """
+
+    title: str
+    lead: str
+    x: str
+    y: str
+    series: tuple[tuple[str, tuple[tuple[float, float, str], ...]], ...]
+    ticks: tuple[tuple[float, str], ...] = ()
+    log_x: bool = True
+    log_y: bool = True
+
+
+Chart = HeatMap | Bars | Lines | Points
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 
 from tileloom.architecture.model import Architecture
 from tileloom.mapping.constraints import Constraints, constrain
@@ -22,9 +23,20 @@ def constraint_faults(
     before = set(check_mapping(problem, architecture, mapping))
     even = constraints.mapper.perfect
     found = [d for d in check_mapping(problem, narrowed, mapping, perfect=even) if d not in before]
+    found += _cluster_faults(problem, mapping, constraints)
     if mapping.is_chain:
         found += _workload_faults(problem, mapping, constraints)
     return tuple(found)
+
+
+def _cluster_faults(problem: Problem, mapping: MappingTree, constraints: Constraints) -> Iterator[Diagnostic]:
+    for name, most in constraints.clusters:
+        steps = (s for s in walk(mapping, problem.extents) if isinstance(s.node, Loop) and s.node.target == name)
+        used = prod(s.trips for s in steps)
+        if used > most:
+            yield error(
+                "E-FANOUT", name, f"{used} places of '{name}' are used, the rule allows {most}", "Spread less over it"
+            )
 
 
 def _workload_faults(problem: Problem, mapping: MappingTree, constraints: Constraints) -> Iterator[Diagnostic]:

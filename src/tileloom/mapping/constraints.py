@@ -21,12 +21,14 @@ Relation = Literal["=", "<=", ">=", "multiple_of"]
 class AxisRule:
     """Narrows one axis of a fanout. None leaves what the architecture says.
 
+    dims, not_dims   only these may lie there; none of these may
     allow_reduction  False: no dim that the output lacks may lie there;  max_size: use at most so many places
     """
 
     fanout: str
     axis: str
     dims: tuple[str, ...] = ()
+    not_dims: tuple[str, ...] = ()
     max_dims: int | None = None
     min_utilization: float | None = None
     allow_reduction: bool = True
@@ -95,6 +97,7 @@ class MapperRules:
 @dataclass(frozen=True, kw_only=True)
 class Constraints:
     """axes        narrower axes of fanouts
+    clusters    (fanout, places): at most so many of all its axes together are used
     tensors     (memory, tensors or roles): it keeps exactly these
     no_spatial  dims that run in time only
     full_at     (dim, memory): the whole dim lies inside that memory's tile
@@ -105,6 +108,7 @@ class Constraints:
     """
 
     axes: tuple[AxisRule, ...] = ()
+    clusters: tuple[tuple[str, int], ...] = ()
     tensors: tuple[tuple[str, TensorSet], ...] = ()
     no_spatial: frozenset[str] = frozenset()
     full_at: frozenset[tuple[str, str]] = frozenset()
@@ -121,14 +125,14 @@ class Constraints:
         return next((r for r in self.orders if r.memory == memory), None)
 
     def __str__(self) -> str:
-        rules = len(self.axes) + len(self.tensors) + len(self.no_spatial) + len(self.full_at)
+        rules = len(self.axes) + len(self.clusters) + len(self.tensors) + len(self.no_spatial) + len(self.full_at)
         return f"{rules + len(self.tiles) + len(self.orders)} rules"
 
     @property
     def plain(self) -> bool:
         """Whether all of it is said by narrower axes and keep sets of the architecture."""
         shapes = self.no_spatial or self.full_at or self.tiles or self.orders
-        return not shapes and all(a.max_size is None for a in self.axes)
+        return not shapes and not self.clusters and all(a.max_size is None for a in self.axes)
 
 
 FREE = Constraints()
@@ -156,6 +160,12 @@ def constrain(problem: Problem, architecture: Architecture, constraints: Constra
         name = f"{rule.fanout}.{rule.axis}"
         if name not in known:
             faults.append(f"{rule.source}no axis '{name}'{did_you_mean(name, known)}; there are {sorted(known)}")
+    fanouts = [f.name for f in architecture.fanouts]
+    for name, _ in constraints.clusters:
+        if name not in fanouts:
+            faults.append(
+                f"{constraints.source(f'clusters {name}')}no fanout '{name}'{did_you_mean(name, fanouts)}; there are {fanouts}"
+            )
     named = [name for name, _ in constraints.tensors] + [m for _, m in sorted(constraints.full_at)]
     named += [r.memory for r in constraints.orders]
     for name in dict.fromkeys([*named, *(t.memory for t in constraints.tiles)]):
@@ -163,7 +173,7 @@ def constrain(problem: Problem, architecture: Architecture, constraints: Constra
             faults.append(f"no memory '{name}'{did_you_mean(name, memories)}; there are {memories}")
     dims = [d for d, _ in sorted(constraints.full_at)] + [t.dim for t in constraints.tiles]
     dims += [d for r in constraints.orders for d in (*r.outer, *r.inner)]
-    dims += [d for r in constraints.axes for d in r.dims]
+    dims += [d for r in constraints.axes for d in (*r.dims, *r.not_dims)]
     for dim in dict.fromkeys([*dims, *sorted(constraints.no_spatial)]):
         if dim not in problem.extents:
             near = did_you_mean(dim, problem.extents)
@@ -199,6 +209,14 @@ def _narrowed(
                     f"{rule.source}'{fanout.name}.{axis.name}' is to take only {list(rule.dims)}, "
                     f"but the architecture lets only {list(axis.dims)} lie there"
                 )
+        if rule.not_dims:
+            named = dims or tuple(problem.extents)
+            dims = tuple(d for d in named if d not in rule.not_dims)
+            if not dims:
+                faults.append(
+                    f"{rule.source}'{fanout.name}.{axis.name}' is to take none of {list(rule.not_dims)}, but only {list(named)} may "
+                    "lie there"
+                )
         if not rule.allow_reduction:
             named = dims or tuple(problem.extents)
             dims = tuple(d for d in named if d not in problem.reduction_dims)
@@ -221,9 +239,7 @@ def for_problem(constraints: Constraints, problem: Problem) -> Constraints:
     return replace(
         constraints,
         axes=tuple(
-            replace(a, dims=kept)
-            if (kept := tuple(d for d in a.dims if d in have)) or not a.dims
-            else replace(a, dims=())
+            replace(a, dims=tuple(d for d in a.dims if d in have), not_dims=tuple(d for d in a.not_dims if d in have))
             for a in constraints.axes
         ),
         no_spatial=frozenset(d for d in constraints.no_spatial if d in have),
@@ -259,6 +275,7 @@ def merged(first: Constraints, second: Constraints) -> Constraints:
         raise InputError([f"constraints: {f}" for f in faults])
     return Constraints(
         axes=(*first.axes, *second.axes),
+        clusters=(*first.clusters, *second.clusters),
         tensors=tuple((known | dict(second.tensors)).items()),
         no_spatial=first.no_spatial | second.no_spatial,
         full_at=first.full_at | second.full_at,

@@ -5,25 +5,46 @@ What the rules mean is in constraints.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tileloom.architecture.model import TensorSet
+from tileloom.architecture.model import Architecture, TensorSet
 from tileloom.core.errors import InputError, did_you_mean
 from tileloom.core.yamlio import Document, load_yaml, parse_yaml
 from tileloom.mapping.constraints import AxisRule, Constraints, MapperRules, OrderRule, Relation, TileRule, merged
+from tileloom.mapping.notation.timeloop_constraints import constraints_from_timeloop, is_timeloop
 
 Where: TypeAlias = "tuple[str | int, ...]"
 HARDWARE_AXIS = ("dims", "max_dims", "min_util", "allow_reduction", "max_size")
 MAPPER = ("perfect", "min_utilisation", "sample_ratio", "max_evaluations", "seed", "templates")
 
 
-def read_constraints(files: Sequence[str | Path]) -> Constraints:
-    """All files merged by intersection. InputError names the two sources of every contradiction."""
-    return reduce(merged, (constraints_from_yaml(f) for f in files), Constraints())
+def read_constraints(
+    files: Sequence[str | Path], architecture: Architecture | None = None, tell: Callable[[str], None] | None = None
+) -> Constraints:
+    """All files merged by intersection. InputError names the two sources of every contradiction.
+
+    architecture   whose memories and axes Timeloop's constraints name; without it only files of our own are read
+    tell           called with each rule of a file of Timeloop's that has no form here
+    """
+    read = []
+    for file in files:
+        document = load_yaml(file)
+        if not is_timeloop(document):
+            read.append(_Reader(document).read())
+        elif architecture is None:
+            raise InputError(f"{file}: Timeloop's constraints name a chip's memories; give it (--arch)", file=str(file))
+        else:
+            found, losses = constraints_from_timeloop(document, architecture)
+            read.append(found)
+            if tell is not None:
+                for loss in losses:
+                    tell(loss)
+    return reduce(merged, read, Constraints())
 
 
 def constraints_from_yaml(source: str | Path) -> Constraints:
@@ -47,6 +68,9 @@ def constraints_from_yaml(source: str | Path) -> Constraints:
     return _Reader(document).read()
 
 
+_SIZE = re.compile(r"[0-9]{1,12}")
+
+
 class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -58,10 +82,11 @@ class _Reader:
         at: Where = ("constraints", "hardware")
         axes: list[AxisRule] = []
         tensors: list[tuple[str, TensorSet]] = []
+        together: list[tuple[str, int]] = []
         sources: list[tuple[str, str]] = []
         for name, value in self.table(body.get("hardware", {}), at).items():
             if name == "clusters":
-                axes += self.clusters(value, (*at, name))
+                axes += self.clusters(value, (*at, name), together, sources)
             elif "." in name:
                 axes.append(self.axis(name, value, (*at, name)))
             else:
@@ -75,7 +100,12 @@ class _Reader:
         if self.faults:
             raise InputError(self.faults, file=self.document.file)
         return replace(
-            result, axes=tuple(axes), tensors=tuple(tensors), mapper=mapper, sources=(*result.sources, *sources)
+            result,
+            axes=tuple(axes),
+            clusters=tuple(together),
+            tensors=tuple(tensors),
+            mapper=mapper,
+            sources=(*result.sources, *sources),
         )
 
     def fault(self, path: Where, message: str) -> None:
@@ -84,16 +114,19 @@ class _Reader:
     def source(self, path: Where) -> str:
         return f"{self.document.at(path)}: "
 
-    def clusters(self, value: Any, path: Where) -> list[AxisRule]:
-        """{PE.X: {max_size: 8}}: at most so many places are used; the axis is named, a fanout has several."""
+    def clusters(
+        self, value: Any, path: Where, together: list[tuple[str, int]], sources: list[tuple[str, str]]
+    ) -> list[AxisRule]:
+        """{PE.X: {max_size: 8}}: at most so many places are used along an axis; {PE: {max_size: 64}}: on all axes together."""
         found = []
         for name, rules in self.table(value, path).items():
             fanout, dot, axis = str(name).partition(".")
-            if not dot:
-                self.fault((*path, name), f"name an axis, as {name}.X")
-                continue
             table = self.table(rules, (*path, name), ("max_size",))
             most = self.number(table.get("max_size"), (*path, name, "max_size"), 1, 1e9, True)
+            if not dot:
+                together.append((fanout, most or 1))
+                sources.append((f"clusters {fanout}", self.source((*path, name))))
+                continue
             found.append(AxisRule(fanout=fanout, axis=axis, max_size=most, source=self.source((*path, name))))
         return found
 
@@ -199,7 +232,7 @@ class _Reader:
         word, _, rest = str(text).strip().rpartition(" ")
         relations: dict[str, Relation] = {"": "=", "=": "=", "<=": "<=", ">=": ">=", "multiple_of": "multiple_of"}
         relation = relations.get(word.strip())
-        if relation is None or not rest.isdigit() or int(rest) < 1:
+        if relation is None or not _SIZE.fullmatch(rest) or int(rest) < 1:
             self.fault(path, f"expected a size, or '<= 7', '>= 2', 'multiple_of 4', got {text!r}")
             return TileRule(memory, dim, "=", 1)
         return TileRule(memory, dim, relation, int(rest), self.source(path))

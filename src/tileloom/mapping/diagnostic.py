@@ -35,7 +35,7 @@ def warning(code: str, where: str, why: str, fix: str) -> Diagnostic:
     return Diagnostic(code, "warning", where, why, fix)
 
 
-def label(index: int, node: TreeNode) -> str:
+def label(index: int | str, node: TreeNode) -> str:
     """How a node is named in messages: 'node 4 (spatial k step 2 on PE.X)'. Nodes are counted from 0, outermost first."""
     return f"node {index} ({_brief(node)})"
 

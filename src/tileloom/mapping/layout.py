@@ -5,10 +5,11 @@ A `Layout` fixes everything but tiles and loop order; space.py fills it in and s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, combinations, permutations, product
+from math import prod
 
 from tileloom.architecture.model import Architecture, Compute, Fanout, FanoutAxis, Memory
 from tileloom.core.errors import UnsupportedError
@@ -39,6 +40,13 @@ class Frame:
     @cached_property
     def dims(self) -> tuple[str, ...]:
         return tuple(d.name for d in self.problem.dims if d.extent > 1)
+
+    def clusters_fit(self, used: Sequence[int]) -> bool:
+        """Whether so many places of each axis are within what rules allow a fanout's axes together."""
+        return all(
+            prod(u for p, u in zip(self.places, used) if p.fanout.name == name) <= most
+            for name, most in self.constraints.clusters
+        )
 
     def choices(self, memory: Memory) -> Iterator[tuple[Tensor, ...]]:
         """Sets of tensors that a memory below the outermost one may hold: `keep` and any part of `may_keep`."""

@@ -37,19 +37,35 @@ def check_mapping(
                 "E-FUSE",
                 "mapping",
                 "the mapping has seq, pipe or par branches, but one problem is checked",
-                f"Give the branch of '{problem.name}' alone, or use a fused evaluation",
+                f"Give the branch of '{problem.name}' alone, or check all problems together (check_fused)",
             ),
         )
-    found = list(_compute_faults(problem, architecture, mapping))
-    found += _name_faults(problem, architecture, mapping)
+    found = list(compute_faults(problem, architecture, mapping))
+    found += name_faults(problem, architecture, mapping)
     known = known_part(problem, architecture, mapping)
-    found += _coverage_faults(problem, known, perfect)
-    found += _level_faults(problem, architecture, known)
-    found += _bypass_faults(problem, architecture, known)
-    found += check_spatial(problem, architecture, known)
-    found += _partial_sum_faults(problem, architecture, known)
+    found += chain_faults(problem, architecture, known, perfect)
     found += capacity_faults(problem, architecture, known)
     return tuple(found)
+
+
+def chain_faults(
+    problem: Problem,
+    architecture: Architecture,
+    known: MappingTree,
+    perfect: bool,
+    between: frozenset[str] | None = None,
+) -> Iterator[Diagnostic]:
+    """Every rule but names and capacity, of a chain whose names are known.
+
+    between  of a fused mapping the tensors that pass between problems: any memory may be their outermost one, and a
+             copy holds nothing but its ends (None: a mapping of one problem)
+    """
+    yield from _coverage_faults(problem, known, perfect)
+    yield from _level_faults(problem, architecture, known)
+    if between is None or not problem.copy:
+        yield from _bypass_faults(problem, architecture, known, between or frozenset())
+    yield from check_spatial(problem, architecture, known)
+    yield from _partial_sum_faults(problem, architecture, known)
 
 
 def is_legal(problem: Problem, architecture: Architecture, mapping: MappingTree, perfect: bool = False) -> bool:
@@ -64,7 +80,7 @@ def unit_of(problem: Problem, architecture: Architecture, mapping: MappingTree) 
     return named[0] if named else architecture.compute_for(problem)
 
 
-def _compute_faults(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Iterator[Diagnostic]:
+def compute_faults(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Iterator[Diagnostic]:
     places = [i for i, n in enumerate(mapping.nodes) if isinstance(n, Compute)]
     if places != [len(mapping.nodes) - 1]:
         got = f"found {len(places)}, at {['node ' + str(i) for i in places]}" if places else "found none"
@@ -105,7 +121,7 @@ def _compute_faults(problem: Problem, architecture: Architecture, mapping: Mappi
             )
 
 
-def _name_faults(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Iterator[Diagnostic]:
+def name_faults(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Iterator[Diagnostic]:
     tensors = [t.name for t in problem.tensors]
     memories = [m.name for m in architecture.memories]
     for index, node in enumerate(mapping.nodes):
@@ -238,7 +254,9 @@ def _level_faults(problem: Problem, architecture: Architecture, mapping: Mapping
                 )
 
 
-def _bypass_faults(problem: Problem, architecture: Architecture, mapping: MappingTree) -> Iterator[Diagnostic]:
+def _bypass_faults(
+    problem: Problem, architecture: Architecture, mapping: MappingTree, between: frozenset[str]
+) -> Iterator[Diagnostic]:
     unit = unit_of(problem, architecture, mapping)
     path = architecture.path(unit) if unit else architecture.nodes
     memories = [n for n in path if isinstance(n, Memory)]
@@ -246,6 +264,9 @@ def _bypass_faults(problem: Problem, architecture: Architecture, mapping: Mappin
         held = _held(architecture, mapping, tensor)
         names = {h.memory.name for h in held}
         backing = next((m for m in memories if m.allows(tensor)), None)
+        if tensor.name in between and held and backing is memories[0]:
+            # What passes between problems may skip the outermost memory; the memories below keep what they must.
+            names.add(backing.name)
         if backing is not None and backing.name not in names:
             yield error(
                 "E-BYPASS",

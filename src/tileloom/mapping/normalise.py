@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tileloom.core.errors import UnsupportedError
 from tileloom.mapping.diagnostic import Diagnostic, warning
-from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, Step, TreeNode, walk
+from tileloom.mapping.tree import Hold, Joint, Loop, MappingTree, TreeNode
 from tileloom.workload.problem import Problem, Tensor
 
 
@@ -46,17 +46,61 @@ def canonical(mapping: MappingTree, problem: Problem) -> MappingTree:
     boundary are sorted and merged by memory. The last tensor of a boundary stays last, because only that one's
     reservation sinks below the loops that follow (residency.py).
     """
+    return MappingTree(tuple([step.node for step in canonical_steps(mapping, problem)]))
+
+
+class Placed(NamedTuple):
+    """A node of a canonical form with its trips; divides: whether the tiles of a loop are all of one size."""
+
+    node: TreeNode
+    trips: int = 1
+    divides: bool = True
+
+
+def canonical_steps(mapping: MappingTree, problem: Problem) -> list[Placed]:
+    """Nodes of `canonical` from the outside in."""
     _require_chain(mapping)
-    kept = [node for step in walk(mapping, problem.extents) if (node := _trimmed(step)) is not None]
-    nodes: list[TreeNode] = []
+    found: list[Placed] = []
     run: list[Hold] = []
-    for node in kept:
+    current = dict(problem.extents)
+    for node in mapping.nodes:
         if isinstance(node, Hold):
-            run.extend(replace(node, tensors=(t,)) for t in node.tensors)
+            run += [Hold((t,), node.memory, node.mode) for t in node.tensors]
+            continue
+        if isinstance(node, Loop):
+            placed = _placed(node, current[node.dim])
+            current[node.dim] = min(node.tile, current[node.dim])
+        elif isinstance(node, Joint):
+            placed = _placed_joint(node, current)
+            for loop in node.loops:
+                current[loop.dim] = min(loop.tile, current[loop.dim])
         else:
-            nodes += [*_sorted_holds(run), node]
-            run = []
-    return MappingTree((*nodes, *_sorted_holds(run)))
+            placed = Placed(node)
+        if placed is not None:
+            if run:
+                found += map(Placed, _sorted_holds(run))
+                run = []
+            found.append(placed)
+    return [*found, *map(Placed, _sorted_holds(run))] if run else found
+
+
+def _placed(loop: Loop, outside: int) -> Placed | None:
+    """The loop without what says nothing, None where it has one trip."""
+    trips = loop.trips(outside)
+    if trips == 1:
+        return None
+    if loop.tile > outside or loop.first is not None:
+        tile = min(loop.tile, outside)
+        loop = replace(loop, tile=tile, first=None if loop.first == tile else loop.first)
+    return Placed(loop, trips, loop.divides(outside))
+
+
+def _placed_joint(joint: Joint, outside: Mapping[str, int]) -> Placed | None:
+    kept = [p for loop in joint.loops if (p := _placed(loop, outside[loop.dim])) is not None]
+    if len(kept) < 2:
+        return kept[0] if kept else None
+    loops = tuple([p.node for p in kept if isinstance(p.node, Loop)])
+    return Placed(Joint(loops), max(p.trips for p in kept), False)
 
 
 def hoist(mapping: MappingTree, problem: Problem) -> MappingTree:
@@ -108,23 +152,15 @@ def _require_chain(mapping: MappingTree) -> None:
         )
 
 
-def _trimmed(step: Step) -> TreeNode | None:
-    node = step.node
-    if isinstance(node, Joint):
-        loops = tuple(_clipped(loop, step.outside) for loop in node.loops if loop.trips(step.outside[loop.dim]) > 1)
-        return None if not loops else loops[0] if len(loops) == 1 else Joint(loops)
-    if isinstance(node, Loop):
-        return None if step.trips == 1 else _clipped(node, step.outside)
-    return None if isinstance(node, Hold) and not node.tensors else node
-
-
-def _clipped(loop: Loop, outside: Mapping[str, int]) -> Loop:
-    tile = min(loop.tile, outside[loop.dim])
-    return replace(loop, tile=tile, first=None if loop.first == tile else loop.first)
-
-
 def _sorted_holds(run: Sequence[Hold]) -> list[Hold]:
     """Merge a run of single-tensor holds. A tensor's own holds keep their order, the last hold keeps its place."""
+    if (
+        len({h.memory for h in run}) == 1
+        and len({h.mode for h in run}) == 1
+        and len({h.tensors for h in run}) == len(run)
+    ):
+        names = [t for h in run for t in h.tensors]
+        return [Hold((*sorted(names[:-1]), names[-1]), run[0].memory, run[0].mode)]
     left, placed = list(run[:-1]), []
     memory: tuple[str, str] | None = None
     while left:
@@ -137,36 +173,27 @@ def _sorted_holds(run: Sequence[Hold]) -> list[Hold]:
     merged: list[Hold] = []
     for hold in (*placed, *run[-1:]):
         if merged and (merged[-1].memory, merged[-1].mode) == (hold.memory, hold.mode):
-            merged[-1] = replace(hold, tensors=(*merged[-1].tensors, *hold.tensors))
+            merged[-1] = Hold((*merged[-1].tensors, *hold.tensors), hold.memory, hold.mode)
         else:
             merged.append(hold)
     return merged
 
 
-@dataclass(frozen=True, slots=True)
 class _Item:
-    """A node with the extents above it, so that two loops can be exchanged with their trips kept."""
+    """A node with what stands above it, so that two loops can be exchanged with their trips kept.
 
-    node: TreeNode
-    trips: int = 1
-    even: bool = True
+    tensor   the only one of a Hold;  temporal, spatial: what kind of loop;  dims: those it moves
+    """
 
-    @property
-    def temporal(self) -> bool:
-        return isinstance(self.node, Loop) and not self.node.spatial
+    __slots__ = ("dims", "even", "node", "spatial", "temporal", "tensor", "trips")
 
-    @property
-    def spatial(self) -> bool:
-        return isinstance(self.node, Joint) or (isinstance(self.node, Loop) and self.node.spatial)
-
-    @property
-    def dims(self) -> frozenset[str]:
-        if isinstance(self.node, Loop):
-            return frozenset({self.node.dim})
-        return frozenset(loop.dim for loop in self.node.loops) if isinstance(self.node, Joint) else frozenset()
-
-    def holds(self, tensor: str) -> bool:
-        return isinstance(self.node, Hold) and tensor in self.node.tensors
+    def __init__(self, node: TreeNode, trips: int = 1, even: bool = True) -> None:
+        self.node, self.trips, self.even = node, trips, even
+        self.tensor = node.tensors[0] if isinstance(node, Hold) else None
+        loops = (node,) if isinstance(node, Loop) else node.loops if isinstance(node, Joint) else ()
+        self.dims = frozenset([loop.dim for loop in loops])
+        self.spatial = isinstance(node, Joint) or (isinstance(node, Loop) and node.axis is not None)
+        self.temporal = isinstance(node, Loop) and node.axis is None
 
 
 def _items(mapping: MappingTree, problem: Problem) -> list[_Item]:
@@ -176,16 +203,15 @@ def _items(mapping: MappingTree, problem: Problem) -> list[_Item]:
     """
     items: list[_Item] = []
     uneven: set[str] = set()
-    for step in walk(canonical(mapping, problem), problem.extents):
-        node = step.node
+    for node, trips, divides in canonical_steps(mapping, problem):
         if isinstance(node, Hold):
-            items.extend(_Item(replace(node, tensors=(t,))) for t in node.tensors)
+            items += [_Item(Hold((t,), node.memory, node.mode)) for t in node.tensors]
         elif isinstance(node, Loop):
-            if not node.divides(step.outside[node.dim]):
+            if not divides:
                 uneven.add(node.dim)
-            items.append(_Item(node, step.trips, node.dim not in uneven))
+            items.append(_Item(node, trips, node.dim not in uneven))
         else:
-            items.append(_Item(node, step.trips, not isinstance(node, Joint)))
+            items.append(_Item(node, trips, divides))
     return items
 
 
@@ -194,7 +220,7 @@ def _hoisted(mapping: MappingTree, problem: Problem) -> Normalised:
     items = _items(mapping, problem)
     notes: list[Diagnostic] = []
     for tensor in problem.tensors:
-        for hold in [item for item in items if item.holds(tensor.name)]:
+        for hold in [item for item in items if item.tensor == tensor.name]:
             _hoist_one(items, next(i for i, item in enumerate(items) if item is hold), tensor, problem, notes)
     return Normalised(_joined(items, problem), tuple(dict.fromkeys(notes)))
 
@@ -213,20 +239,20 @@ def _hoist_one(items: list[_Item], index: int, tensor: Tensor, problem: Problem,
     while run and items[run - 1].temporal and not items[run - 1].dims & tensor.dims:
         run -= 1
     spatial, temporal = items[group:start], items[run:group]
-    shared = frozenset(d for i in spatial for d in i.dims) & frozenset(d for i in temporal for d in i.dims)
-    even = all(item.even for item in (*spatial, *temporal) if item.dims & shared)
-    if spatial and temporal and even:
-        items[run:start] = [*spatial, *temporal]
-        place = run + len(spatial)
-        for dim in sorted(shared):
-            notes += _halo_note(problem, dim)
+    if spatial and temporal:
+        shared = frozenset(d for i in spatial for d in i.dims) & frozenset(d for i in temporal for d in i.dims)
+        if all(item.even for item in (*spatial, *temporal) if item.dims & shared):
+            items[run:start] = [*spatial, *temporal]
+            place = run + len(spatial)
+            for dim in sorted(shared):
+                notes += _halo_note(problem, dim)
     items.insert(place, items.pop(index))
 
 
 def _passes(item: _Item, tensor: Tensor) -> bool:
     """Whether a hold of the tensor can move outward over the item and still bring in the same tiles."""
-    if isinstance(item.node, Hold):
-        return not item.holds(tensor.name)
+    if item.tensor is not None:
+        return item.tensor != tensor.name
     return item.temporal and not item.dims & tensor.dims
 
 
@@ -252,7 +278,7 @@ def _lowered(mapping: MappingTree, problem: Problem) -> Normalised:
             start = next(i for i, item in enumerate(items) if item is hold)
             end = next(i for i, item in enumerate(items) if item is mine[-1])
             between = items[start + 1 : end]
-            if any(item.spatial or item.holds(tensor.name) or item.dims & tensor.dims for item in between):
+            if any(item.spatial or item.tensor == tensor.name or item.dims & tensor.dims for item in between):
                 why = f"'{tensor.name}' in '{memory}' lies above a loop that moves it, other tensors there below"
                 fix = "Move it by hand, or use a form that has a boundary per tensor"
                 notes.append(Diagnostic("E-UNEVEN", "warning", memory, why, fix))
@@ -265,14 +291,21 @@ def _joined(items: Sequence[_Item], problem: Problem) -> MappingTree:
     """Rebuild the tree. Loops that divide evenly keep their trips where their order has changed."""
     current = dict(problem.extents)
     nodes: list[TreeNode] = []
+    run: list[Hold] = []
     for item in items:
         node = item.node
+        if isinstance(node, Hold):
+            run.append(node)
+            continue
         if isinstance(node, Loop):
-            if item.even:
+            if item.even and node.tile * item.trips != current[node.dim]:
                 node = replace(node, tile=current[node.dim] // item.trips)
             current[node.dim] = min(node.tile, current[node.dim])
         elif isinstance(node, Joint):
             for loop in node.loops:
                 current[loop.dim] = min(loop.tile, current[loop.dim])
+        if run:
+            nodes += _sorted_holds(run)
+            run = []
         nodes.append(node)
-    return canonical(MappingTree(tuple(nodes)), problem)
+    return MappingTree((*nodes, *_sorted_holds(run)) if run else tuple(nodes))

@@ -57,14 +57,19 @@ def reservations(
     Raises InputError for a memory or tensor that does not exist.
     """
     rows: list[tuple[str, str, int]] = []
+    extents = dict(problem.extents)
+    backed: set[str] = set()
     for index, node in enumerate(mapping.nodes):
-        if not isinstance(node, Hold) or node.mode == "stream":
+        if not isinstance(node, Hold):
+            _enter(node, extents)
             continue
-        memory = architecture.memory(node.memory)
-        for name in node.tensors:
-            tensor = problem.tensor(name)
-            tile = reserved_tile(problem, mapping, index, name, faithful_accelforge=faithful_accelforge)
+        for name in node.tensors if node.mode == "keep" else ():
+            memory, tensor = architecture.memory(node.memory), problem.tensor(name)
+            tile = extents
+            if name in backed and name == node.tensors[-1]:
+                tile = _sink(tensor, mapping.nodes[index + 1 :], dict(extents), faithful_accelforge)
             rows.append((memory.name, name, tensor.footprint(tile) * memory.bits_of(tensor) * memory.buffers))
+        backed.update(node.tensors)
     return tuple(rows)
 
 
@@ -88,4 +93,6 @@ def _enter(node: TreeNode, extents: dict[str, int]) -> None:
     """Shrink the extents to those of the largest tile below a node. A `first` tile may be larger than the others."""
     loops = (node,) if isinstance(node, Loop) else node.loops if isinstance(node, Joint) else ()
     for loop in loops:
-        extents[loop.dim] = min(extents[loop.dim], max(loop.tile, loop.first or 0))
+        largest = loop.tile if loop.first is None else max(loop.tile, loop.first)
+        if largest < extents[loop.dim]:
+            extents[loop.dim] = largest

@@ -68,7 +68,7 @@ def _layout_size(space: MapSpace, layout: Layout, plain: bool) -> int:
                 for trips, more in ways.items():
                     now = tuple(u * t for u, t in zip(used, trips))
                     count_now = tuple(n + (t > 1) for n, t in zip(dims, trips))
-                    if fits(limits, now, count_now):
+                    if fits(limits, now, count_now) and layout.frame.clusters_fit(now):
                         grown[now, count_now] = grown.get((now, count_now), 0) + weight * more
             states = grown
         total += term.factor * sum(states.values())

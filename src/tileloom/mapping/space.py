@@ -17,7 +17,7 @@ from tileloom.architecture.model import Architecture
 from tileloom.core.factors import divisors, prime_factors
 from tileloom.mapping.constraints import FREE, Constraints, TileRule, constrain
 from tileloom.mapping.layout import Frame, Layout, frame_of
-from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree, TreeNode
+from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree, TreeNode, walk
 from tileloom.workload.problem import Problem
 
 Tiles = tuple[tuple[int, ...], ...]
@@ -162,7 +162,17 @@ class MapSpace:
             tiles[dim] = chain
         chosen = tuple(tiles[d] for d in frame.dims)
         orders = tuple(self._random_order(layout, b, chosen, rng) for b in range(len(layout.holds) + 1))
-        return Candidate(layout, chosen, orders).mapping()
+        drawn = Candidate(layout, chosen, orders).mapping()
+        return drawn if self._clusters_fit(drawn) else None
+
+    def _clusters_fit(self, mapping: MappingTree) -> bool:
+        if not self.constraints.clusters:
+            return True
+        used = dict.fromkeys(((p.fanout.name, p.axis.name) for p in self.frame.places), 1)
+        for step in walk(mapping, self.problem.extents):
+            if isinstance(step.node, Loop) and step.node.spatial:
+                used[step.node.target or "", step.node.axis or ""] *= step.trips
+        return self.frame.clusters_fit(list(used.values()))
 
     def orders(self, layout: Layout, block: int, tiles: Tiles) -> list[tuple[str, ...]]:
         """Orders of the temporal loops of a block, in which every dim has at least two trips."""
@@ -200,7 +210,7 @@ class MapSpace:
             for tiles, trips in chains[len(done)]:
                 product_ = tuple(u * t for u, t in zip(used, trips))
                 count = tuple(n + (t > 1) for n, t in zip(dims, trips))
-                if fits(places_limits, product_, count):
+                if fits(places_limits, product_, count) and self.frame.clusters_fit(product_):
                     yield from fill((*done, tiles), product_, count)
 
         places_limits = [(p.axis.size, p.axis.max_dims) for p in places]

@@ -104,7 +104,7 @@ def _lines(nodes: Sequence[TreeNode], extents: _Extents, cost: CostLike | None, 
             body = "spatial " + " with ".join(text for text, _ in parts)
             yield _Line("/".join(places), indent + body, f"({notes})" if notes else "")
         elif isinstance(node, Hold):
-            word = "hold" if node.mode == "keep" else "stream"
+            word = {"keep": "hold", "stream": "stream", "strip": "keep overlap of"}[node.mode]
             yield _Line(node.memory, indent + " ".join((word, *node.tensors)), _energy(cost, node.memory, node.tensors))
         elif isinstance(node, Compute):
             body = "compute" if node.problem is None else f"compute {node.problem}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,15 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The current tile of `tensors` is kept in `memory`; 'stream' passes through without being stored (a toll)."""
+    """The current tile of `tensors` is kept in `memory`; 'stream' passes through without being stored (a toll).
+
+    'strip', directly above a tile loop that problems follow (halo.py): the overlap of the windows stays from one
+    iteration to the next.
+    """
 
     tensors: tuple[str, ...]
     memory: str
-    mode: Literal["keep", "stream"] = "keep"
+    mode: Literal["keep", "stream", "strip"] = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Par:
 
 
 TreeNode = Loop | Hold | Joint | Compute | Seq | Pipe | Par
+BRANCHING = (Seq, Pipe, Par)
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class MappingTree:
     @property
     def is_chain(self) -> bool:
         """True for a mapping of a single problem: no branches."""
-        return not any(isinstance(n, Seq | Pipe | Par) for n in self.nodes)
+        return not any(isinstance(n, BRANCHING) for n in self.nodes)
 
     @property
     def holds(self) -> tuple[Hold, ...]:
@@ -127,8 +132,7 @@ class MappingTree:
         return f"<pre>{escape(str(self))}</pre>"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A node of a chain met on the way in, with the extents just outside it."""
 
     node: TreeNode
@@ -143,12 +147,15 @@ def walk(mapping: MappingTree, extents: Mapping[str, int]) -> Iterator[Step]:
     """
     current = dict(extents)
     for node in mapping.nodes:
-        outside = dict(current)
+        outside = current
         if isinstance(node, Loop):
-            trips = node.trips(current[node.dim])
-            current[node.dim] = min(node.tile, current[node.dim])
+            extent = current[node.dim]
+            trips = node.trips(extent)
+            if node.tile < extent:
+                current = {**current, node.dim: node.tile}
         elif isinstance(node, Joint):
             trips = max(loop.trips(current[loop.dim]) for loop in node.loops)
+            current = dict(current)
             for loop in node.loops:
                 current[loop.dim] = min(loop.tile, current[loop.dim])
         else:

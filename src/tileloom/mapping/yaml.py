@@ -67,6 +67,20 @@ def named_mapping_from_yaml(source: str | Path, problem: Problem | None = None) 
     return _Reader(document, problem).read()
 
 
+def branched_mapping_from_yaml(source: str | Path) -> MappingTree | None:
+    """The mapping where the file is one with seq, pipe or par branches; None for anything else, readable or not."""
+    is_text = isinstance(source, str) and "\n" in source
+    try:
+        document = parse_yaml(str(source), file="<mapping>") if is_text else load_yaml(source)
+    except (InputError, OSError, UnicodeDecodeError):
+        return None
+    body = document.data.get("mapping") if isinstance(document.data, dict) else None
+    nodes = body.get("nodes") if isinstance(body, dict) else None
+    if not isinstance(nodes, list) or not any(isinstance(n, dict) and n.keys() & BRANCHES.keys() for n in nodes):
+        return None
+    return _Reader(document, None).read()[1]
+
+
 def scalar(name: str) -> str:
     """A name as YAML that every reader takes for a text: quoted where it could be taken for something else."""
     plain = PLAIN.fullmatch(name) and name.lower() not in NOT_PLAIN
@@ -205,10 +219,10 @@ class _Reader:
         at = (*path, "tensors")
         listed = self.items(table["tensors"], at, "tensors") if "tensors" in table else []
         tensors = tuple(self.text(t, (*at, i), known, "tensor") for i, t in enumerate(listed))
-        mode: Literal["keep", "stream"] = "stream" if table.get("mode") == "stream" else "keep"
-        if table.get("mode", "keep") not in ("keep", "stream"):
-            self.fault((*path, "mode"), f"expected keep or stream, got {_show(table['mode'])}")
-        return Hold(tensors, memory, mode)
+        modes: dict[object, Literal["stream", "strip"]] = {"stream": "stream", "strip": "strip"}
+        if table.get("mode", "keep") not in ("keep", *modes):
+            self.fault((*path, "mode"), f"expected keep, stream or strip, got {_show(table['mode'])}")
+        return Hold(tensors, memory, modes.get(str(table.get("mode")), "keep"))
 
     def loop(self, table: dict[str, Any], kind: str, path: Where, extents: dict[str, int]) -> Loop:
         known = list(self.problem.extents) if self.problem else []

@@ -1,6 +1,6 @@
-"""The page of a fused optimum: what it costs, its stacks, and what every memory holds while each layer runs.
+"""The page of a fused optimum: cost and proof, what fusing saves, what every memory holds while each layer runs.
 
-Drawn from run.json of the run directory; nothing is computed again.
+Drawn from run.json of the run directory; nothing is computed again. The pictures are in fused_charts.py.
 """
 
 from __future__ import annotations
@@ -14,22 +14,25 @@ from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import read_json
 from tileloom.report.data import FrontPoint
 from tileloom.report.front import front_plot
-from tileloom.report.markup import Safe, el, join, short
+from tileloom.report.fused_charts import lifetimes, occupancy, savings
+from tileloom.report.markup import Safe, damaged_record, el
+from tileloom.report.quantities import count, energy
 
-COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0")
-OWN = "#c9ccd3"
-WIDTH, HEIGHT, LEFT, BOTTOM = 1000.0, 240.0, 64.0, 18.0
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; color: #1b1e23; }
-h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } table { border-collapse: collapse; font-size: .9rem }
-td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left } td.n, th.n { text-align: right }
-svg { width: 100%; height: auto } svg text { font-size: 11px; fill: #555 } pre { overflow: auto; background: #f6f7f9; padding: 1rem; font-size: .8rem }
+h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem } h3 { font-size: 1rem; margin-bottom: .2rem }
+table { border-collapse: collapse; font-size: .9rem } td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd;
+text-align: left; vertical-align: top } td.n, th.n { text-align: right; white-space: nowrap }
+svg { width: 100%; height: auto } svg text { font-size: 11px; fill: #555 } svg text.limit { fill: #b00020 }
+svg text.inside { fill: #fff } svg text.strong { font-weight: 600; fill: #1b1e23 }
+pre { overflow: auto; background: #f6f7f9; padding: 1rem; font-size: .8rem } summary { cursor: pointer }
 .figures { display: flex; gap: 2rem; flex-wrap: wrap } .figures b { display: block; font-size: 1.25rem }
 .plot { max-width: 34rem } .grid { stroke: #e4e6ea } .front { fill: none; stroke: #4269d0 } .front-point { fill: #fff; stroke: #4269d0 }
 .chosen { fill: #4269d0 } .axis { text-anchor: middle }
 .key { display: inline-flex; align-items: center; gap: .3rem; margin-right: 1rem; font-size: .85rem }
-.key i { width: .8rem; height: .8rem; display: inline-block }
+.key i { width: .8rem; height: .8rem; display: inline-block } .small { font-size: .85rem; color: #555; margin: .2rem 0 }
 """
+NUMBERS = ("#", "Energy", "Alone", "Saved", "Cycles", "Count")
 
 
 def write_fused_page(folder: str | Path) -> Path:
@@ -38,36 +41,49 @@ def write_fused_page(folder: str | Path) -> Path:
     data = read_json(out / "run.json")
     if not isinstance(data, Mapping) or "occupancy" not in data:
         raise InputError(f"{out / 'run.json'}: not the record of a fused optimum")
-    write_text_atomic(out / "report.html", fused_page(data))
+    try:
+        page = fused_page(data)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise damaged_record(out / "run.json", error) from error
+    write_text_atomic(out / "report.html", page)
     return out / "report.html"
 
 
 def fused_page(data: Mapping[str, Any]) -> str:
     """The whole page as text."""
     title = f"{data['network']} on {data['architecture']}, fused"
-    parts: list[Safe] = [el("h1", title), _figures(data)]
+    parts: list[Safe | None] = [el("h1", title), _figures(data)]
     if data["reasons"]:
-        parts.append(el("ul", [el("li", r) for r in data["reasons"]]))
+        parts += [el("h2", "Nothing fits"), el("ul", [el("li", r) for r in data["reasons"]])]
     if data.get("front"):
         parts += _front(data)
     if data["layers"]:
-        parts.append(el("h2", "What is kept, layer by layer"))
-        parts.append(
-            el(
-                "p",
-                "Time runs to the right, one column per layer as wide as its share of the cycles (at least a sliver). "
-                "Coloured: tensors that pass between layers; grey: the layer's own tiles. The line is the capacity.",
-            )
-        )
-        parts += [_memory(data, name) for name in data["capacity_bits"]]
+        parts += _section("What fusing saves", savings(data))
+        parts += [el("h2", "What is kept where, and when"), el("p", TIME)]
+        kept = lifetimes(data)
+        if kept is None:
+            parts.append(el("p", "No tensor stays on chip between layers."))
+        parts += [kept, *(occupancy(data, name) for name in data["capacity_bits"])]
         parts += [el("h2", "Stacks"), _stacks(data)]
         if data.get("nest"):
-            parts += [el("h2", "Schedule"), el("pre", str(data["nest"]))]
+            nest = el("details", el("summary", "The mapping tree, loop by loop"), el("pre", str(data["nest"])))
+            parts += [el("h2", "Schedule"), nest]
     if data["notes"]:
-        parts += [el("h2", "Not part of the schedule"), el("ul", [el("li", n) for n in data["notes"]])]
-    parts += [el("h2", "Search"), _table(("What", "Count"), [(k, f"{v:,}") for k, v in data["search"].items()])]
+        parts += [el("h2", "How the network was read"), el("ul", [el("li", n) for n in data["notes"]])]
+    rows = [(k, f"{v:,}") for k, v in data["search"].items()]
+    parts += [el("h2", "Search"), el("p", _proof(data)), _table(("What", "Count"), rows)]
     head = el("head", el("meta", charset="utf-8"), el("title", title), el("style", Safe(STYLE)))
-    return f"<!doctype html>\n{el('html', head, el('body', parts), lang='en')}\n"
+    return f"<!doctype html>\n{el('html', head, el('body', [p for p in parts if p is not None]), lang='en')}\n"
+
+
+TIME = (
+    "Time runs to the right, one column per problem, as wide as its share of the cycles (at least a sliver). "
+    "Colours: tensors that pass between problems; pale bars are tiles of a tensor below shared loops."
+)
+
+
+def _section(title: str, picture: Safe | None) -> list[Safe | None]:
+    return [] if picture is None else [el("h2", title), picture]
 
 
 def _front(data: Mapping[str, Any]) -> list[Safe]:
@@ -86,71 +102,54 @@ def _front(data: Mapping[str, Any]) -> list[Safe]:
 def _figures(data: Mapping[str, Any]) -> Safe:
     rows = [("status", str(data["status"]))]
     if data["energy_pj"] is not None:
-        rows += [("energy", f"{data['energy_pj'] / 1e6:.6g} µJ"), ("latency", f"{data['cycles']:.6g} cycles")]
-        if not data.get("front"):
-            rows.append((f"proven bound ({data['objective']})", f"{data['lower_bound']:.6g}"))
+        rows += [("energy", energy(data["energy_pj"])), ("latency", f"{count(data['cycles'])} cycles")]
     if data["unfused"] and data["value"]:
-        rows.append(("saved against layer by layer", f"{1 - data['value'] / data['unfused']:.1%}"))
+        rows.append(
+            (f"saved against layer by layer ({data['objective']})", f"{1 - data['value'] / data['unfused']:.1%}")
+        )
+    if data["layers"]:
+        rows.append(("problems in stacks", f"{len(data['layers'])} in {len(data['stacks'])}"))
+        rows.append(("tensors kept on chip", str(len(data["kept"]))))
     return el("div", [el("span", el("b", value), name) for name, value in rows], class_="figures")
 
 
-def _memory(data: Mapping[str, Any], memory: str) -> Safe:
-    """Occupancy over time: one column per layer, what passes between layers below, the layer's own tiles on top."""
-    capacity = data["capacity_bits"][memory]
-    moments = data["occupancy"]
-    alive = [[r for r in m["alive"] if r["memory"] == memory and r["bits"]] for m in moments]
-    peak = max((sum(r["bits"] for r in rows) for rows in alive), default=0)
-    top = float(max(peak, capacity if capacity and capacity < 4 * peak else peak, 1))
-    passed = list(dict.fromkeys(r["tensor"] for rows in alive for r in rows if not r["owner"]))
-    shade = {t: COLOURS[i % len(COLOURS)] for i, t in enumerate(passed)}
-    cycles = {row["name"]: row["cycles"] * row["count"] for row in data["layers"]}
-    whole = sum(cycles.values()) or 1.0
-    least = 0.35 / max(len(moments), 1)
-    weights = [max(cycles[m["while"]] / whole, least) for m in moments]
-    unit = (WIDTH - LEFT) / sum(weights)
-    shapes: list[Safe] = []
-    x = LEFT
-    for moment, rows, weight in zip(moments, alive, weights):
-        y = HEIGHT
-        for r in sorted(rows, key=lambda r: (bool(r["owner"]), passed.index(r["tensor"]) if not r["owner"] else 0)):
-            tall = r["bits"] / top * (HEIGHT - 8)
-            y -= tall
-            own = "" if not r["owner"] else f" (own tile of {r['owner']})"
-            tip = el("title", f"while {moment['while']} runs: {r['tensor']}{own}, {r['bits']:,} bits")
-            shapes.append(
-                el("rect", tip, x=x, y=y, width=max(weight * unit - 0.6, 0.6), height=max(tall, 0.4),
-                   fill=OWN if r["owner"] else shade[r["tensor"]])
-            )  # fmt: skip
-        x += weight * unit
-    shapes += [_scale(0.0, top), _scale(top / 2, top), _scale(top, top)]
-    if capacity and capacity <= top:
-        y = HEIGHT - capacity / top * (HEIGHT - 8)
-        shapes.append(el("line", x1=LEFT, x2=WIDTH, y1=y, y2=y, stroke="#b00", stroke_dasharray="5 3"))
-    words = f"{memory}: at most {peak:,} bits" + (f" of {capacity:,} ({peak / capacity:.0%})" if capacity else "")
-    picture = el("svg", shapes, viewBox=f"0 0 {WIDTH:.0f} {HEIGHT + BOTTOM:.0f}", role="img")
-    keys = [el("span", el("i", style=f"background:{shade[t]}"), short(t), class_="key") for t in passed[: len(COLOURS)]]
-    more = el("span", f"and {len(passed) - len(COLOURS)} more (colours repeat)") if len(passed) > len(COLOURS) else None
-    return el("section", el("h3", words), picture, el("p", join([*keys, more])))
-
-
-def _scale(bits: float, top: float) -> Safe:
-    y = HEIGHT - bits / top * (HEIGHT - 8)
-    return el("text", f"{bits / 8192:.4g} KiB", x=LEFT - 6, y=y + 4, text_anchor="end")
+def _proof(data: Mapping[str, Any]) -> str:
+    if data["value"] is None:
+        return "No schedule of the space fits the hardware."
+    if data.get("front"):
+        proved = "no schedule that none beats is missing" if data["status"] == "optimal" else "schedules may be missing"
+        return f"The front of energy and latency: {proved}."
+    gap = (data["value"] - data["lower_bound"]) / data["value"] if data["value"] else 0.0
+    if gap <= 0:
+        return f"Proven: no schedule of the space has a lower {data['objective']} than {data['value']:.7g}."
+    return (
+        f"Stopped: the best schedule found has {data['objective']} {data['value']:.7g}; none of the space is below "
+        f"{data['lower_bound']:.7g}, so it is within {gap:.2%} of the optimum."
+    )
 
 
 def _stacks(data: Mapping[str, Any]) -> Safe:
     cost = {row["name"]: row for row in data["layers"]}
     rows = []
     for number, stack in enumerate(data["stacks"], 1):
-        energy = sum(cost[n]["energy_pj"] * cost[n]["count"] for n in stack)
+        names = set(stack)
+        fused = sum(cost[n]["energy_pj"] * cost[n]["count"] for n in stack)
         cycles = sum(cost[n]["cycles"] * cost[n]["count"] for n in stack)
-        names = (
-            ", ".join(stack) if len(stack) < 9 else f"{', '.join(stack[:4])} … {', '.join(stack[-3:])} ({len(stack)})"
-        )
-        rows.append((str(number), names, f"{energy / 1e6:.4g}", f"{cycles:.4g}"))
-    return _table(("Stack", "Layers that run together", "µJ", "Cycles"), rows)
+        own = [cost[n].get("alone") for n in stack]
+        before = sum(a["energy_pj"] for a in own if a) if all(own) else None
+        kept = [k for k in data["kept"] if k.get("from") in names]
+        listed = ", ".join(stack) if len(stack) < 9 else f"{', '.join(stack[:4])} … {', '.join(stack[-3:])}"
+        tiled = sum(bool(k["loops_above"]) for k in kept)
+        holds = f"{len(kept)} whole" if not tiled else f"{len(kept) - tiled} whole, {tiled} tile by tile"
+        rows.append(
+            (str(number), f"{listed} ({len(stack)})", holds if kept else "none", energy(fused),
+             "–" if before is None else energy(before), "–" if not before else f"{1 - fused / before:.1%}", count(cycles))
+        )  # fmt: skip
+    return _table(("#", "Problems that run together", "Kept on chip", "Energy", "Alone", "Saved", "Cycles"), rows)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Safe:
-    head = el("tr", [el("th", h) for h in heads])
-    return el("table", head, [el("tr", [el("td", c) for c in row]) for row in rows])
+    classes = ["n" if h in NUMBERS else None for h in heads]
+    head = el("tr", [el("th", h, class_=c) for h, c in zip(heads, classes)])
+    body = [el("tr", [el("td", cell, class_=c) for cell, c in zip(row, classes)]) for row in rows]
+    return el("table", head, body)

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 from itertools import chain
+from pathlib import Path
+
+from tileloom.core.errors import InputError
 
 
 class Safe(str):
@@ -59,3 +62,11 @@ def short(name: str, length: int = 28) -> str:
         return name
     head = (length - 1) // 2 + 1
     return f"{name[:head]}…{name[-(length - 1 - head) :]}"
+
+
+def damaged_record(file: Path, error: Exception) -> InputError:
+    """What to raise where a record cannot be drawn: it was written by something else, or changed since."""
+    why = f"{type(error).__name__}: {str(error)[:200]}"
+    return InputError(
+        f"{file}: cannot be drawn, something is missing or of another kind ({why}); run the study again", file=str(file)
+    )

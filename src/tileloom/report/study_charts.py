@@ -1,18 +1,20 @@
-"""Charts of a study as HTML and SVG: heat maps, stacked bars, labelled points. Nothing from outside is needed.
+"""Charts of a study as HTML and SVG: heat maps, stacked bars, labelled points. Lines are in line_chart.py. Nothing from outside is needed.
 
 Colours of heat maps are the memories' ramp on a logarithmic scale, dark = low; numbers stand in the cells where they fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from math import ceil, floor, log10
+from math import log10
 
 from tileloom.core.units import ENERGY, common_unit
 from tileloom.core.units import short as number
-from tileloom.explore.study import Bars, Chart, HeatMap, Mark, Points
+from tileloom.explore.study import Bars, Chart, HeatMap, Lines, Mark, Points
+from tileloom.report.axis import Axis
 from tileloom.report.charts import legend, stacked
+from tileloom.report.line_chart import lines
 from tileloom.report.markup import Safe, el, join, short
 from tileloom.report.palette import RAMP_LIGHT, ramp
 
@@ -22,7 +24,15 @@ SHADES = tuple(ramp(RAMP_LIGHT, 64))
 
 def chart(drawn: Chart) -> Safe:
     """A card with the chart in it."""
-    body = _maps(drawn) if isinstance(drawn, HeatMap) else _bars(drawn) if isinstance(drawn, Bars) else _points(drawn)
+    match drawn:
+        case HeatMap():
+            body = _maps(drawn)
+        case Bars():
+            body = _bars(drawn)
+        case Lines():
+            body = lines(drawn)
+        case Points():
+            body = _points(drawn)
     return el("section", el("h2", drawn.title), el("p", drawn.lead, class_="lead"), body, class_="card")
 
 
@@ -160,8 +170,8 @@ def _points(drawn: Points) -> Safe:
         return el("p", "Nothing to show.", class_="soft")
     width, height, left, top = 1080, 400, 84, 16
     right, bottom = width - 40, height - 54
-    xs = _Axis([p[1] for p in drawn.points], drawn.log_x, left, right - 150)
-    ys = _Axis([p[2] for p in drawn.points], drawn.log_y, bottom, top, drawn.from_zero)
+    xs = Axis([p[1] for p in drawn.points], drawn.log_x, left, right - 150)
+    ys = Axis([p[2] for p in drawn.points], drawn.log_y, bottom, top, drawn.from_zero)
     marks: list[Safe] = []
     for at, text in xs.ticks():
         marks.append(el("line", x1=at, x2=at, y1=top, y2=bottom, class_="grid"))
@@ -196,39 +206,3 @@ def _free(taken: Sequence[tuple[float, float]], x: float, y: float) -> float:
     while any(abs(row - other) < 14 and abs(x - left) < 230 for left, other in taken):
         row -= 14
     return row
-
-
-class _Axis:
-    """Values to places along an axis, linear from zero or logarithmic."""
-
-    def __init__(
-        self, values: Sequence[float], logarithmic: bool, start: float, end: float, from_zero: bool = True
-    ) -> None:
-        self.start, self.end = start, end
-        self.logarithmic = logarithmic and min(values) > 0
-        if self.logarithmic:
-            self.low, self.high = log10(min(values)) - 0.08, log10(max(values)) + 0.08
-        elif from_zero or min(values) == max(values):
-            self.low, self.high = 0.0, max(values) * 1.1 or 1.0
-        else:
-            margin = 0.12 * (max(values) - min(values))
-            self.low, self.high = min(values) - margin, max(values) + margin
-
-    def at(self, value: float) -> float:
-        place = log10(value) if self.logarithmic else value
-        return self.start + (place - self.low) / (self.high - self.low) * (self.end - self.start)
-
-    def ticks(self) -> Iterator[tuple[float, str]]:
-        if self.logarithmic:
-            whole, narrow = self.high - self.low > 2.5, self.high - self.low < 0.8
-            for power in range(floor(self.low), ceil(self.high) + 1):
-                for digit in (1,) if whole else range(1, 10) if narrow else (1, 2, 5):
-                    value = digit * 10.0**power
-                    if self.low <= log10(value) <= self.high:
-                        yield self.at(value), f"{value:g}" if 1e-3 <= value < 1e6 else f"{value:.0e}".replace("e+", "e")
-            return
-        span = self.high - self.low
-        step = 10.0 ** floor(log10(span))
-        step = next(s for s in (step / 10, step / 5, step / 2, step) if span / s <= 8)
-        for i in range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1):
-            yield self.at(i * step), f"{i * step:.6g}"

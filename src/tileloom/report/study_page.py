@@ -47,18 +47,22 @@ def _tile(label: str, value: str, remark: str) -> Safe:
 def _table(study: StudyResult) -> Safe:
     numeric = [any(_number(row[i]) for row in study.rows) for i in range(len(study.columns))]
     sides = ["num" if n else None for n in numeric]
+    # A column of mixed 1.3e+15 and 672,736,189,454,746 cannot be read down.
+    huge = [any(_number(r[i]) and abs(r[i] / c.scale) >= 1e12 for r in study.rows) for i, c in enumerate(study.columns)]  # type: ignore[arg-type, operator]
     head = el("tr", (el("th", c.title, title=c.meaning, class_=s) for c, s in zip(study.columns, sides, strict=True)))
     order = study.order if study.order is not None else range(len(study.rows))
     body = (
-        el("tr", (_data(v, c, s) for v, c, s in zip(study.rows[i], study.columns, sides, strict=True))) for i in order
+        el("tr", (_data(v, c, s, h) for v, c, s, h in zip(study.rows[i], study.columns, sides, huge, strict=True)))
+        for i in order
     )
     return el("table", el("thead", head), el("tbody", body), class_="small")
 
 
-def _data(value: Value, column: Column, side: str | None) -> Safe:
+def _data(value: Value, column: Column, side: str | None, huge: bool) -> Safe:
     exact = None if value is None or isinstance(value, str | bool) else f"{value!r}"
     scaled = value / column.scale if _number(value) and column.scale != 1 else value  # type: ignore[operator]
-    return el("td", _text(scaled), class_=side, title=exact)
+    shown = f"{scaled:.3e}" if huge and _number(scaled) else _text(scaled)
+    return el("td", shown, class_=side, title=exact)
 
 
 def _number(value: Value) -> bool:

@@ -1,13 +1,15 @@
-"""The first rewrite of a problem that a cost model and mapper take where they do not take the problem itself."""
+"""The first rewrite of a problem, or of each layer of a network, that a cost model and mapper take where they do not take it."""
 
 from __future__ import annotations
 
 from tileloom.architecture.model import Architecture
 from tileloom.search.conformability import diagnose
 from tileloom.search.objective import Objective
+from tileloom.workload.network import Network
 from tileloom.workload.problem import Problem
 from tileloom.workload.rewrite.algorithms import ALGORITHMS
 from tileloom.workload.rewrite.base import Rewrite
+from tileloom.workload.rewrite.network import RewrittenNetwork, replaced
 
 
 def first_that_is_taken(
@@ -25,3 +27,13 @@ def first_that_is_taken(
             if all(d.severity != "error" for d in said):
                 return found
     return None
+
+
+def rewrite_refused(network: Network, architecture: Architecture, model: str, mapper: str | None) -> RewrittenNetwork:
+    """Every distinct layer that model and mapper refuse under the first algorithm that they take; the others as they are."""
+
+    def one(problem: Problem) -> Rewrite | str:
+        found = first_that_is_taken(problem, architecture, model, mapper)
+        return found if found is not None else f"no rewrite is taken by model {model} and mapper {mapper}"
+
+    return replaced(network, one)

@@ -220,7 +220,9 @@ def _order_faults(profile: Profile, ask: _Ask, known: MappingTree) -> Iterator[_
         changes = 1 + sum(a != b for a, b in pairwise(kinds))
         if run and changes > 2:
             why = f"knows which tensor is reused innermost, not the order of {' '.join(run)}"
-            yield _Fault("E-ORDER", " ".join(run), why, "bring the loops that move the same tensors together", True)
+            yield _Fault(
+                "E-ORDER", " ".join(run), why, "put a hold between them, so that two at most follow one another", True
+            )
         run = []
 
 

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import factorial, prod
-from typing import Any
+from typing import Any, overload
 
 from tileloom.architecture.model import Architecture
 from tileloom.cost.base import Profile
 from tileloom.mapping.constraints import FREE, Constraints
-from tileloom.search.mappers.levels import LevelSpace
+from tileloom.search.mappers.levels import MOST_CHAINS, LevelSpace
 from tileloom.workload.problem import Problem
 
 
@@ -51,6 +51,7 @@ def size_report(problem: Problem, architecture: Architecture, constraints: Const
 def _groups(c: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
     for group, names in (
         ("hardware: axes", ("axes",)),
+        ("hardware: clusters", ("clusters",)),
         ("hardware: tensors", ("tensors",)),
         ("workload: no_spatial", ("no_spatial",)),
         ("workload: full_at", ("full_at",)),
@@ -61,10 +62,15 @@ def _groups(c: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
             yield group, {n: getattr(c, n) for n in names}
 
 
-def plans(space: LevelSpace) -> int:
+@overload
+def plans(space: LevelSpace) -> int: ...
+@overload
+def plans(space: LevelSpace, most_states: int) -> int | None: ...
+def plans(space: LevelSpace, most_states: int | None = None) -> int | None:
     """Residencies times splits that fit the axes times orders of the loops that are there. Loops of one trip have no order.
 
     Dims are added one after another; equal use of axes and equal numbers of loops per memory are counted together.
+    most_states   None is given where more of these would have to be told apart, or a dim has more splits than are listed
     """
     frame = space.frame
     limits = [(p.axis.size, p.axis.max_dims) for p in frame.places]
@@ -82,9 +88,13 @@ def plans(space: LevelSpace) -> int:
             for (trips, more), count in ways.items():
                 now = tuple(u * t for u, t in zip(used, trips))
                 beside = tuple(n + (t > 1) if n >= 0 else n for n, t in zip(dims, trips))
-                if all(u <= size and (m is None or n <= m) for (size, m), u, n in zip(limits, now, beside)):
+                if all(u <= size and (m is None or n <= m) for (size, m), u, n in zip(limits, now, beside)) and (
+                    frame.clusters_fit(now)
+                ):
                     key = (now, beside, tuple(a + b for a, b in zip(loops, more)))
                     grown[key] = grown.get(key, 0) + number * count
         states = grown
+        if most_states is not None and (len(states) > most_states or len(chains) >= MOST_CHAINS):
+            return None
     splits = sum(number * prod(map(factorial, loops)) for (_, _, loops), number in states.items())
     return prod(len(sets) for sets in space.keeps()) * splits

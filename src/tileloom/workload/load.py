@@ -6,6 +6,7 @@ Which file is read by which front end is decided here by its ending; nothing her
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ def load_network(
     if name in library_names():
         entry = library_entry(name)
         network = _read_onnx(entry.path, {**entry.bind, **(bind or {})}, bits)
-        return Network(name, network.layers, network.vector_ops, network.skipped, source=f"library:{name}")
+        return replace(network, name=name, source=f"library:{name}")
     ending = Path(source).suffix.lower()
     if ending == ".onnx":
         return _read_onnx(Path(source), bind or {}, bits)

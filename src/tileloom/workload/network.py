@@ -6,8 +6,10 @@ work without multiply-accumulates) or a `Skipped` (with the reason).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from tileloom.workload.problem import Problem
 
@@ -34,11 +36,30 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """How an operator that computes nothing places values; shapes are those of `Network.shapes`.
+
+    reshape   the same values in the same order
+    permute   axis i of the output is axis order[i] of the input
+    part      output k holds, per axis of the input, `parts[k]` = (first position, number of positions)
+    join      the inputs one behind the other along `axis`
+    repeat    axes of size 1, or missing in front, repeated (broadcasting)
+    pad       positions added around the input, which hold no data
+    """
+
+    kind: Literal["reshape", "permute", "part", "join", "repeat", "pad"]
+    order: tuple[int, ...] = ()
+    parts: tuple[tuple[tuple[int, int], ...], ...] = ()
+    axis: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VectorOp:
     """One node without multiply-accumulates: pooling, activation, add, softmax, normalisation, reshape.
 
     elements   of the output (0 when the operator moves no data, as a reshape)
-    shape      of the output, () where it is not known;  window: of pooling
+    shape      of the output, () where it is not known;  window: of pooling;  move: of an operator that computes nothing
+    axes       axes of the input along which a value depends on others: reduced, normalised, accumulated
     """
 
     name: str
@@ -48,6 +69,8 @@ class VectorOp:
     outputs: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
     window: Window | None = None
+    move: Move | None = None
+    axes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +80,8 @@ class Skipped:
     node: str
     operator: str
     reason: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +95,20 @@ class DistinctProblem:
 
 @dataclass(frozen=True)
 class Network:
-    """A DAG of layers and vector operations in execution order; `source` says where it came from."""
+    """A DAG of layers and vector operations in execution order; `source` says where it came from.
+
+    inputs, outputs   tensors that enter and leave the network, as far as the source says (() where it does not)
+    shapes            of its tensors, where known
+    """
 
     name: str
     layers: tuple[Layer, ...]
     vector_ops: tuple[VectorOp, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     source: str = ""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @cached_property
     def problems(self) -> tuple[DistinctProblem, ...]:

@@ -45,14 +45,17 @@ class Axis:
 
     def span(self, tile: Mapping[str, int]) -> int:
         """Positions from the first to the last index touched by a tile: 1 + sum c * (tile - 1)."""
-        return 1 + sum(c * (tile[d] - 1) for d, c in self.terms)
+        span = 1
+        for dim, coefficient in self.terms:
+            span += coefficient * (tile[dim] - 1)
+        return span
 
     def __str__(self) -> str:
         text = "+".join(d if c == 1 else f"{c}*{d}" for d, c in self.terms)
         return text or "0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tensor:
     """A tensor the problem reads or writes. Exactly one has the role 'output'."""
 
@@ -65,21 +68,26 @@ class Tensor:
     def is_output(self) -> bool:
         return self.role == "output"
 
-    @property
+    @cached_property
     def dims(self) -> frozenset[str]:
         """Dimensions that move this tensor's tile."""
         return frozenset(d for axis in self.axes for d, _ in axis.terms)
 
     def footprint(self, tile: Mapping[str, int]) -> int:
         """Elements of the hyper-rectangle touched by a tile (gaps of a stride larger than the kernel included)."""
-        return prod(axis.span(tile) for axis in self.axes)
+        elements = 1
+        for axis in self.axes:
+            elements *= axis.span(tile)
+        return elements
 
     def relevance(self, dim: str) -> Literal["relevant", "partial", "irrelevant"]:
         """'relevant': alone on every axis that has it; 'partial': in a sum with another (halo); 'irrelevant': absent."""
-        holding = [axis for axis in self.axes if any(d == dim for d, _ in axis.terms)]
-        if not holding:
-            return "irrelevant"
-        return "partial" if any(len(axis.terms) > 1 for axis in holding) else "relevant"
+        return "irrelevant" if dim not in self.dims else "partial" if dim in self._summed else "relevant"
+
+    @cached_property
+    def _summed(self) -> frozenset[str]:
+        """Dimensions in a sum with another."""
+        return frozenset(d for axis in self.axes if len(axis.terms) > 1 for d, _ in axis.terms)
 
     def __str__(self) -> str:
         return f"{self.name}[{', '.join(str(a) for a in self.axes)}]"

@@ -69,6 +69,8 @@ def evaluate_set(text: str | list[str] | tuple[str, ...], names: Mapping[str, Va
 
     Raises InputError when it gives something else.
     """
+    if not isinstance(text, str | list | tuple):
+        raise InputError(f"{where}: {str(text)[:60]} is no set of tensors; give an expression or a list of them")
     parts = [text] if isinstance(text, str) else list(text)
     found: TensorNames | None = None
     for part in parts:

@@ -110,3 +110,12 @@ def test_an_infeasible_layer_names_what_does_not_fit(run: Run, work: Path, tmp_p
     )  # fmt: skip
     assert shown.code == 1
     assert "room for 2" in shown.err or "do not fit" in shown.err or "RF" in shown.err
+
+
+def test_a_reason_that_layers_share_is_said_once(run: Run) -> None:
+    shown = run(
+        "map", "resnet18", "--arch", "eyeriss", "--model", "dmazerunner", "--mapper", "auto_optimizer", "--no-cache"
+    )  # fmt: skip
+    assert shown.code == 1
+    assert shown.err.count("E-BYPASS at GLB: model") == 1
+    assert "infeasible conv1, layer1.0.conv1, " in shown.err

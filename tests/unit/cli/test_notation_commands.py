@@ -68,3 +68,17 @@ def test_compare_says_which_rule_differs(run, given, tmp_path) -> None:
     assert "first fill" in rules["maestro", "cycles"]
     assert "first loads" in rules["zigzag", "cycles"]
     assert "why" in run("compare", tmp_path / "m.yaml", *context).out
+
+
+def test_a_mapping_of_any_notation_is_explained(run: Any, given: tuple[Path, tuple[Any, ...]], tmp_path: Path) -> None:
+    # The worked example of the Union paper: 4096 steps on 8 PEs.
+    path, context = given
+    told = run("explain", path, "--from", "timeloop", *context)
+    assert told.code == 0 and "4096 steps x 8 copies for 32768 points: 1 of them used" in told.out
+    assert "PE.X" in told.out and "L2 holds" in told.out
+    union = tmp_path / "m.union.yaml"
+    assert run("convert-mapping", path, "--from", "timeloop", "--to", "union", *context, "--out", union).code == 0
+    data = run("explain", union, "--from", "union", "--json").json
+    assert (data["steps"], data["copies"], data["utilization"]) == (4096, 8, 1)
+    words = {(memory, tensor): n for memory, tensor, n in data["tiles"]}
+    assert words["L2", "A"] == 16 * 16 and words["L1", "C"] == 8 * 8

@@ -7,11 +7,13 @@ import pytest
 from tileloom.architecture.load import parse_architecture
 from tileloom.architecture.model import Memory
 from tileloom.core.errors import InputError
+from tileloom.cost.counts import count
+from tileloom.cost.oracle import simulate
 from tileloom.cost.rewrite import rewrite_cost
 from tileloom.explore.algorithms import ANY, ONE, algorithms_result, compare_algorithms
 from tileloom.workload.frontends.einsum import parse_einsum
 from tileloom.workload.layers import conv2d
-from tileloom.workload.rewrite.algorithms import rewrite
+from tileloom.workload.rewrite.algorithms import rewrite, rewrites
 
 CHIP = parse_architecture("""
 name: wide
@@ -70,3 +72,36 @@ def test_overlapped_moves_cost_no_more_time_than_one_after_the_other() -> None:
 def test_unknown_rules_are_named() -> None:
     with pytest.raises(InputError, match="no rule 'two'"):
         compare_algorithms([], CHIP, rules=("two",))
+
+
+def test_implicit_im2col_lies_between_native_loops_with_one_dim_and_with_any() -> None:
+    problem = conv2d("c", K=4, C=2, H=6, W=6, R=3, S=3)
+    found = compare_algorithms([problem], CHIP, cache=False)
+    edp = {(o.rewrite.label, o.rule): o.core_edp or 0.0 for o in found}
+    assert edp["im2col-implicit", ANY] == edp["native", ANY]
+    assert edp["native", ANY] <= edp["im2col-implicit", ONE] <= edp["native", ONE]
+    # Patches held on chip are more data than the pieces of the image they are gathered from.
+    assert edp["im2col-implicit", ONE] < edp["im2col-gather", ONE]
+    assert all(o.result.status == "optimal" for o in found)
+
+
+def test_implicit_im2col_reads_the_image_tile_by_tile_with_its_halo() -> None:
+    problem = conv2d("c", K=2, C=2, H=6, W=6, R=3, S=3)
+    chosen = next(r for r in rewrites(problem) if r.label == "im2col-implicit")
+    found = compare_algorithms([problem], CHIP, algorithms=("im2col-implicit",), rules=(ONE,), cache=False)[0]
+    mapping = found.result.mapping
+    assert mapping is not None and found.rewrite == chosen and not chosen.moves
+    assert count(problem, CHIP, mapping) == simulate(problem, CHIP, mapping)
+    # The whole image is 72 elements; its patches are 288.
+    assert simulate(problem, CHIP, mapping).at("DRAM", "I").reads == 72
+    on_axis: dict[str, set[str]] = {}
+    for loop in mapping.loops:
+        if loop.axis is not None and loop.trips(problem.extents[loop.dim]) > 1:
+            on_axis.setdefault(loop.axis, set()).update(name for name, dims in chosen.groups if loop.dim in dims)
+    assert on_axis and all(len(groups) == 1 for groups in on_axis.values())
+
+
+def test_algorithms_that_take_nothing_are_a_mistake_with_the_reason() -> None:
+    problem = parse_einsum("C[m, n] += A[m, k] * B[k, n]", {"m": 4, "n": 4, "k": 4}, name="mm")
+    with pytest.raises(InputError, match="'mm', im2col: im2col takes sliding windows"):
+        compare_algorithms([problem], CHIP, algorithms=("im2col",))

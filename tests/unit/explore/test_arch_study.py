@@ -57,6 +57,8 @@ def test_edp_saturates_beyond_some_bandwidth() -> None:
     assert edp[0] > edp[1] > edp[2] == edp[3]
     found = arch_result(points, CHIP, "edp")
     assert found.complete and any("saturates at" in value for _, value, _ in found.headline)
+    rising = arch_result(points[:2], CHIP, "edp")
+    assert any("still falls at 2 GB/s" in value for _, value, _ in rising.headline)
     assert saturation([(1, 10.0), (2, 5.0), (4, 5.0)]) == 2
 
 

@@ -196,7 +196,11 @@ def test_a_run_directory_and_its_page(attention: FusedResult, tmp_path: Path) ->
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "optimal" and record["value"] < record["unfused"]
     assert [m["while"] for m in record["occupancy"]] == ["Q", "K", "QK"]
-    assert "What is kept, layer by layer" in page and "<rect" in page and "compute QK" in page
+    assert "What is kept where, and when" in page and "<rect" in page and "compute QK" in page
+    assert "What fusing saves" in page and "Proven: no schedule of the space" in page
+    assert [(k["tensor"], k["from"], k["until"]) for k in record["kept"]] == [("Qt", "Q", "QK"), ("Kt", "K", "QK")]
+    own = sum(layer["alone"]["energy_pj"] for layer in record["layers"])
+    assert own == pytest.approx(record["unfused"])
     assert mapping_from_yaml(tmp_path / "mapping.yaml") == attention.mapping
     assert "3 problems in 1 stacks" in str(answer) and not answer.failed
 

@@ -1,16 +1,20 @@
 """Constraints: intersection of files, named contradictions, and mappings that break them."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tileloom.architecture.load import parse_architecture
 from tileloom.core.errors import InputError
+from tileloom.cost.base import Profile
 from tileloom.mapping.constraint_check import constraint_faults
 from tileloom.mapping.constraints import Constraints, OrderRule, constrain, for_problem
 from tileloom.mapping.constraints_file import constraints_from_yaml, read_constraints
 from tileloom.mapping.space import MapSpace
 from tileloom.mapping.yaml import mapping_from_yaml
+from tileloom.search.mappers.levels import LevelSpace
+from tileloom.search.space_report import plans
 from tileloom.workload.layers import gemm
 
 CHIP = parse_architecture("""
@@ -90,7 +94,7 @@ def test_contradictions_with_the_problem_are_named(text: str, message: str) -> N
 
 
 def test_mistakes_of_a_file_come_all_at_once() -> None:
-    text = "hardware: {PE.X: {max_size: none}, clusters: {PE: {max_size: 4}}}\n  workload: {order: {L2: 'M ... ... K'}}\n  mapper: {seed: x}"
+    text = "hardware: {PE.X: {max_size: none}, clusters: {PE: {max_size: no}}}\n  workload: {order: {L2: 'M ... ... K'}}\n  mapper: {seed: x}"
     with pytest.raises(InputError) as caught:
         rules(text)
     assert len(caught.value.problems) == 4
@@ -157,3 +161,27 @@ def test_a_mapping_that_breaks_a_rule_is_told(text: str, code: str, message: str
     (found,) = constraint_faults(WORK, CHIP, tree, rules(text))
     assert found.code == code and message in str(found)
     assert constraint_faults(WORK, CHIP, tree, Constraints()) == ()
+
+
+def test_clusters_bound_all_axes_of_a_fanout_together() -> None:
+    work = gemm(M=4, N=2, K=1)
+    grid = parse_architecture(
+        "name: g\nnodes:\n- {memory: DRAM, unbounded: true, access: {energy_pj: 8, width_bits: 8}, keep: all}\n"
+        "- {fanout: PE, axes: [{name: X, size: 4}, {name: Y, size: 4}]}\n- {compute: MAC, energy_pj: 1}\n"
+    )
+    asked = rules("hardware: {clusters: {PE: {max_size: 4}}}")
+    space = MapSpace(work, grid, constraints=asked)
+    listed = list(space.enumerate())
+    every = list(MapSpace(work, grid).enumerate())
+    kept = [m for m in every if not constraint_faults(work, grid, m, asked)]
+    assert space.size() == len(listed) == len(kept) < len(every)
+    assert set(listed) == set(kept)
+    broken = next(m for m in every if m not in kept)
+    (found,) = constraint_faults(work, grid, broken, asked)
+    assert found.code == "E-FANOUT" and "8 places of 'PE' are used, the rule allows 4" in str(found)
+    level = LevelSpace(work, grid, asked, Profile())
+    assert plans(level) < plans(LevelSpace(work, grid, Constraints(), Profile()))
+    drawn = [space.sample(Random(seed)) for seed in range(40)]
+    assert all(m is None or m in kept for m in drawn) and any(drawn)
+    with pytest.raises(InputError, match=r"no fanout 'PF'; there are"):
+        constrain(work, grid, rules("hardware: {clusters: {PF: {max_size: 4}}}"))

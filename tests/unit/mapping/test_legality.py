@@ -45,7 +45,7 @@ def test_a_legal_mapping_has_no_finding() -> None:
 def test_e_fuse() -> None:
     assert says((ALL_HELD, Seq(((MAC,), (MAC,))))) == [
         "E-FUSE at mapping: the mapping has seq, pipe or par branches, but one problem is checked. "
-        "Give the branch of 'mm' alone, or use a fused evaluation."
+        "Give the branch of 'mm' alone, or check all problems together (check_fused)."
     ]
 
 

@@ -109,7 +109,7 @@ notes: 1
         "a spatial loop lies on one axis",
         "<mapping>:9: mapping.nodes.6: a node is one thing, got for and compute",
         "<mapping>:10: mapping.nodes.7.hold.tensors: expected a list of tensors, got 'A'",
-        "<mapping>:10: mapping.nodes.7.hold.mode: expected keep or stream, got 'drop'",
+        "<mapping>:10: mapping.nodes.7.hold.mode: expected keep, stream or strip, got 'drop'",
         "<mapping>:11: mapping.nodes.8.joint.0.for: unknown key 'for' (did you mean 'pfor'?); "
         "expected pfor, tile, factor, axis, target, first, last",
         "<mapping>:11: mapping.nodes.8.joint.0: 'pfor' is missing",

@@ -248,3 +248,39 @@ def test_a_file_for_another_problem_is_refused(tmp_path: Path) -> None:
     assert read is not None
     with pytest.raises(InputError, match="not the sizes of the given problem"):
         read(file, gemm("g", M=16, N=64, K=16), CHIP, None)
+
+
+def test_stars_of_a_zigzag_ordering_are_what_is_left(tmp_path: Path) -> None:
+    given = {
+        "text": '- name: default\n  spatial_mapping: {D1: ["M, 2"]}\n  temporal_ordering: [[K, 4], [M, REST], [N, REST], [K, REST]]\n'
+    }
+    sizes = given["text"].replace("[M, REST]", "[M, 8]").replace("[N, REST]", "[N, 64]").replace("[K, REST]", "[K, 8]")
+    stars = given["text"].replace("REST", '"*"')
+    files = [tmp_path / "sizes.yaml", tmp_path / "stars.yaml"]
+    for file, text in zip(files, (sizes, stars)):
+        file.write_text(text)
+    problem = gemm("g", M=16, N=64, K=32)
+    one, other = (NOTATIONS.get("zigzag").read(file, problem, CHIP, None) for file in files)  # type: ignore[misc]
+    assert one.mapping == other.mapping
+    files[1].write_text(stars.replace("[K, 4]", '["*", "*"]'))
+    with pytest.raises(InputError, match="leaves loops to ZigZag's search"):
+        NOTATIONS.get("zigzag").read(files[1], problem, CHIP, None)  # type: ignore[misc]
+
+
+def test_a_dim_on_both_axes_takes_two_spatial_directives() -> None:
+    tree = hoist(
+        MappingTree(
+            (Hold(TENSORS, "DRAM"), Loop("M", 8), Loop("K", 1), Loop("N", 1), Hold(TENSORS, "L2"), Loop("M", 4, "PE", "Y"),
+             Loop("M", 2, "PE", "X"), Hold(TENSORS, "L1"), Loop("M", 1), Leaf("MAC"))
+        ),
+        GEMM,
+    )  # fmt: skip
+    written = mapping_to_timeloop(tree, GEMM, CHIP)
+    assert written.text.count("type: spatial") >= 2 and any("M lies on both axes below" in x for x in written.losses)
+    assert form(mapping_from_timeloop("again", GEMM, CHIP, text=written.text).mapping, GEMM) == form(tree, GEMM)
+    extra = (
+        written.text.replace("dimension", "dimension")
+        + "- {target: L2, type: spatial, factors: M1, permutation: MNK, split: 0}\n"
+    )
+    with pytest.raises(InputError, match="another spatial directive for 'L2'"):
+        mapping_from_timeloop("again", GEMM, CHIP, text=extra)

@@ -61,6 +61,7 @@ def test_what_a_model_does_not_take_comes_all_at_once() -> None:
     assert "takes one group; 'c' has G=2. Choose model loopnest" in found["E-GROUP"]
     assert "takes dense filters; I is indexed by Q+2*S" in found["E-DILATION"]
     assert "(warning)" in found["E-PAD"] and "1+1 positions" in found["E-PAD"]
+    assert "knows the objective energy, not latency" in found["E-OBJ"]
     assert "at least 3 memories; the way to the compute unit has 2 (DRAM, L2)" in found["E-LEVELS"]
 
 
@@ -92,3 +93,5 @@ def test_what_a_mapping_has_that_the_model_does_not() -> None:
     assert "O bypasses 'L2'" in found["E-BYPASS"]
     assert "not the order of M N K" in found["E-ORDER"]
     assert "no loops that advance together (dims N, K)" in found["E-JOINT"]
+    assert "has no loops in space" in found["E-AXIS"]
+    assert "holds the tensors of a memory at one boundary" in found["E-UNEVEN"]

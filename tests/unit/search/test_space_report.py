@@ -1,13 +1,19 @@
 """Sizes of the plan space: equal to listing every plan, and shrinking group by group."""
 
-from itertools import product
+from itertools import permutations, product
 from math import factorial
+
+import pytest
 
 from tileloom.architecture.load import parse_architecture
 from tileloom.cost.base import Profile
 from tileloom.mapping.constraints import FREE, AxisRule, Constraints, OrderRule, TileRule
-from tileloom.search.mappers.levels import LevelSpace
+from tileloom.search.mappers.decoupled import DecoupledMapper
+from tileloom.search.mappers.genetic import GeneticMapper
+from tileloom.search.mappers.hybrid import HybridMapper
+from tileloom.search.mappers.levels import LevelSpace, Plan
 from tileloom.search.space_report import plans, size_report
+from tileloom.testing import small_cases
 from tileloom.workload.layers import gemm
 
 CHIP = parse_architecture("""
@@ -60,3 +66,31 @@ def test_every_group_takes_its_share() -> None:
     assert all(r.after < r.before for r in rows)
     assert [a.after for a in rows[:-1]] == [b.before for b in rows[1:]]
     assert rows[-1].after == plans(LevelSpace(WORK, CHIP, rules, Profile()))
+
+
+@pytest.mark.parametrize(
+    "mapper",
+    [
+        HybridMapper(evaluations=20),
+        DecoupledMapper(off_chip=1, evaluations=20),
+        GeneticMapper(population=4, generations=1),
+    ],
+)
+def test_mappers_of_plans_tell_the_exact_size_of_their_space(mapper) -> None:
+    case = small_cases()[1]
+    found = mapper.search(case.problem, case.architecture, "energy")
+    space = LevelSpace(case.problem, case.architecture, FREE, Profile())
+    listed = {
+        space.mapping(Plan(chains, orders, keeps))
+        for chains in product(*space.chains)
+        if space.fits(chains)
+        for orders in product(*(permutations(space.frame.dims) for _ in space.frame.memories))
+        for keeps in product(*space.keeps())
+    }
+    assert found.space_size == plans(space) >= len(listed) > 0
+
+
+def test_a_space_with_too_many_states_is_not_counted() -> None:
+    case = small_cases()[1]
+    space = LevelSpace(case.problem, case.architecture, FREE, Profile())
+    assert plans(space, most_states=1) is None

@@ -21,6 +21,7 @@ from tileloom.search.zigzag.loma import Objective, best_mapping, objective_of
 from tileloom.search.zigzag.mapper import LomaMapper
 from tileloom.search.zigzag.reference import prefix_shifts
 from tileloom.search.zigzag.unroll import best_unrolling, unrollings
+from tileloom.workload.frontends.zigzag_layer import REST
 from tileloom.workload.load import load_problem
 from zigzag_cases import SMALL_MACHINE, TileLayer, small_layer, tile_layers
 
@@ -173,3 +174,15 @@ def test_objectives_and_limits_that_do_not_exist_are_refused() -> None:
         best_mapping(layer, machine, 6, "speed")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="lpf_limit is 0; expected at least 1"):
         best_mapping(layer, machine, 0)
+
+
+def test_a_star_takes_what_the_other_loops_leave() -> None:
+    machine = parse_machine(SMALL_MACHINE)
+    fixed = replace(small_layer(), order=(("M", 2), ("K", REST), ("N", REST), ("M", REST)))
+    found = best_mapping(fixed, machine)
+    assert found.mapping is not None
+    assert found.mapping.order() == (("M", 2), ("K", 2), ("N", 2), ("M", 2))
+    with pytest.raises(InputError, match=r"'\*' stands 2 times for 'M': ZigZag searches its split"):
+        best_mapping(replace(fixed, order=(("M", REST), ("K", 2), ("N", 2), ("M", REST))), machine)
+    with pytest.raises(InputError, match="which do not divide 4"):
+        best_mapping(replace(fixed, order=(("M", 3), ("K", 2), ("N", 2), ("M", REST))), machine)

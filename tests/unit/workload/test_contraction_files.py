@@ -4,7 +4,8 @@ import csv
 
 import pytest
 
-from readers import COMET, REFERENCE, TIMELOOP
+from reader_seeds import COMET, TIMELOOP
+from readers import REFERENCE
 from tileloom.core.errors import InputError
 from tileloom.explore.formats import FORMATS, recognise
 from tileloom.explore.sources import load_network, load_problem

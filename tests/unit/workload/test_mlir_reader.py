@@ -2,7 +2,7 @@
 
 import pytest
 
-from readers import AFFINE, LINALG, STABLEHLO, TOSA
+from reader_seeds import AFFINE, LINALG, STABLEHLO, TOSA
 from tileloom.core.errors import InputError
 from tileloom.workload.frontends.mlir.reader import parse_mlir, read_mlir
 

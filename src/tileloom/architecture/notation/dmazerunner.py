@@ -146,6 +146,10 @@ class DmazeArchitecture:
     disable_prunings: float = 0.3
 
 
+MAX_NUMBER = 1e18
+"""Beyond any energy, size or number of PEs; excludes infinities and what is no number."""
+
+
 def read_architecture(path: str | Path) -> DmazeArchitecture:
     """Reads an architecture file. Raises InputError with every fault."""
     path = Path(path)
@@ -175,7 +179,7 @@ def architecture_of(document: object, where: str = "architecture") -> DmazeArchi
     faults += [
         f"{where}: {k} is {v!r}; expected a number"
         for k, v in plain.items()
-        if not isinstance(v, int | float) or isinstance(v, bool)
+        if not isinstance(v, int | float) or isinstance(v, bool) or not abs(v) < MAX_NUMBER
     ]
     if faults:
         raise InputError(faults, file=where)

@@ -150,8 +150,8 @@ def _precision(entry: Entry | None, faults: Faults) -> int:
     if entry is None:
         return 8
     digits = "".join(c for c in entry.value if c.isdigit())
-    if not digits or int(digits) < 8:
-        faults.add(entry.line, f"precision is '{entry.value}'; expected a type of at least 8 bits, as INT16")
+    if not (digits.isascii() and 0 < len(digits) < 10) or int(digits) < 8:
+        faults.add(entry.line, f"precision is '{entry.value[:60]}'; expected a type of at least 8 bits, as INT16")
         return 8
     return int(digits)
 

@@ -232,8 +232,8 @@ def defines_machine(name: str, data: Any, file: str = "accelerator") -> ZigzagMa
         array = tuple((dim, int(size)) for dim, size in data["array"].items())
         memories = tuple(_defines_memory(m) for m in data["memories_in_declaration_order"])
         return ZigzagMachine(name, array, float(data["mac_energy_pj"]), memories)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{file}: accelerator '{name}': missing or malformed: {error}", file=file) from None
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise InputError(f"{file}: accelerator '{name}': missing or malformed: {str(error)[:200]}", file=file) from None
 
 
 def _defines_memory(data: Mapping[str, Any]) -> ZigzagMemory:

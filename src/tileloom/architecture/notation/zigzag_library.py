@@ -9,6 +9,7 @@ from pathlib import Path
 from tileloom.architecture.notation.zigzag import read_machine
 from tileloom.architecture.notation.zigzag_machine import ZigzagMachine
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.files import is_file
 from tileloom.core.yamlio import load_yaml
 
 
@@ -41,7 +42,7 @@ def load_machine(name_or_path: str | Path) -> ZigzagMachine:
     name, known = str(name_or_path), machine_files()
     if name in known:
         return _library_machine(name)
-    if Path(name).suffix.lower() in (".yaml", ".yml") or Path(name).is_file():
+    if Path(name).suffix.lower() in (".yaml", ".yml") or is_file(name):
         return read_machine(name)
     raise InputError(
         f"no machine '{name}'{did_you_mean(name, known)}; the library has {', '.join(known)}; "

@@ -31,26 +31,40 @@ def command(
     bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
+    persistent: o.Persistent = None,
     json: o.Json = False,
 ) -> None:
     """Name every rule that MAPPING breaks, and what the cost model does not take.
 
+    A mapping with seq, pipe or par branches runs several problems: P is then a network, or einsums with ';' between.
     Without MAPPING: whether problem P can be searched on ARCH at all. Exit code 1 when anything is wrong.
     """
     from dataclasses import asdict
 
     from tileloom import api
     from tileloom.cli.show import emit_json, note
+    from tileloom.core.errors import InputError
 
+    fused, text = o.fused_mapping(mapping) if mapping is not None else (None, None)
+    if mapping is not None and fused is not None:
+        from tileloom.cli import fused_view
+
+        several, chip = o.read_fused_problems(problem, arch, size, bind, bits, variables)
+        raise typer.Exit(fused_view.check(mapping, fused, several, chip, model, persistent or (), json))
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    tree = o.read_mapping(mapping, work, chip) if mapping is not None else None
+    tree = o.read_mapping(mapping, work, chip, text) if mapping is not None else None
     chosen = cast("Objective | None", objective)
     spec = o.model_spec(model, model_option)
     said: dict[str, object] = {}
-    if auto_rewrite and tree is None:
+    if auto_rewrite and tree is not None:
+        raise InputError("--auto-rewrite changes the problem, which MAPPING would no longer fit: leave one of them out")
+    if auto_rewrite:
         from tileloom.search.auto_rewrite import first_that_is_taken
 
         found_rewrite = first_that_is_taken(work, chip, spec, mapper, chosen)
+        if found_rewrite is None:
+            note(f"No rewrite of '{work.name}' is taken either")
+            said["rewritten"] = None
         if found_rewrite is not None and found_rewrite.algorithm != "native":
             note(f"Rewritten with {found_rewrite.label}: {found_rewrite.problem}")
             said["rewritten"] = {"algorithm": found_rewrite.label, "problem": str(found_rewrite.problem)}
@@ -62,7 +76,7 @@ def command(
         from tileloom.mapping.constraints_file import read_constraints
         from tileloom.search.space_report import size_report
 
-        rules = for_problem(read_constraints(constraints), work)
+        rules = for_problem(read_constraints(constraints, chip, tell=note), work)
         if tree is not None:
             diagnostics = (*diagnostics, *constraint_faults(work, chip, tree, rules))
         else:

@@ -1,4 +1,4 @@
-"""`tileloom evaluate`: what one mapping of one problem costs, or MAESTRO's or NeuroSpector's files."""
+"""`tileloom evaluate`: what one mapping of one or several problems costs, or MAESTRO's or NeuroSpector's files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from tileloom.cli import options as o
 
 Problem = Annotated[
     str | None,
-    typer.Option("--problem", metavar="P", help="YAML file, network.onnx:layer, or an einsum with --size."),
+    typer.Option(
+        "--problem",
+        metavar="P",
+        help="YAML file, network.onnx:layer, or an einsum with --size; of a fused mapping a network, or einsums with ; between.",
+    ),
 ]
 
 
@@ -33,10 +37,12 @@ def command(
     technology: Annotated[str, typer.Option(help="Of MAESTRO's files: released, 28nm or a YAML file.")] = "released",
     lanes: Annotated[int, typer.Option(min=1, help="Of MAESTRO's files: multipliers per PE.")] = 1,
     csv: Annotated[Path | None, typer.Option(help="Write MAESTRO's CSV file here (faithful mode).")] = None,
+    persistent: o.Persistent = None,
     json: o.Json = False,
 ) -> None:
     """Evaluate MAPPING of problem P on ARCH.
 
+    A mapping with seq, pipe or par branches runs several problems: P is then a network, or einsums with ';' between.
     Two .m files of MAESTRO (mapping and hardware) need no problem; exit code 1 when a layer is refused. With a
     NeuroSpector accelerator (CHIP.cfg), MAPPING is a scheduling table and P a network file of the same tool.
     """
@@ -57,8 +63,15 @@ def command(
 
     if problem is None:
         raise InputError(f"{mapping}: give its problem (--problem); only MAESTRO's .m files hold it themselves")
+    fused, text = o.fused_mapping(mapping)
+    if fused is not None:
+        from tileloom.cli import fused_view
+
+        several, chip = o.read_fused_problems(problem, arch, size, bind, bits, variables)
+        fused_view.evaluate(mapping, fused, several, chip, model or "loopnest", persistent or (), json)
+        return
     work, chip = o.read_problem_and_chip(problem, arch, size, bind, bits, variables)
-    tree = o.read_mapping(mapping, work, chip)
+    tree = o.read_mapping(mapping, work, chip, text)
     with o.naming(mapping):
         cost = api.evaluate(work, chip, tree, o.model_spec(model or "loopnest", model_option))
     if json:

@@ -23,7 +23,8 @@ def command(
         list[int] | None, typer.Option(min=1, help="Of every index of --contraction; may be repeated.")
     ] = None,
     algorithm: Annotated[
-        list[str] | None, typer.Option(help="Only this one (native, ttgt, ttgt-comet, im2col, im2col-implicit).")
+        list[str] | None,
+        typer.Option(help="Only this one (native, ttgt, ttgt-comet, im2col, im2col-gather, im2col-implicit)."),
     ] = None,
     dims_per_axis: Annotated[str, typer.Option(help="any, one, or both.")] = "both",
     overlap: Annotated[bool, typer.Option("--overlap", help="Moves run beside the product.")] = False,
@@ -33,7 +34,7 @@ def command(
     gap: Annotated[
         float,
         typer.Option(min=0, max=1, help="Mapper optimal: stop at this proven relative gap; 0 proves the optimum."),
-    ] = 0.02,
+    ] = 0.0,
     node_limit: Annotated[
         int,
         typer.Option(min=0, help="Mapper optimal: give up after this many nodes with the bound reached; 0 = never."),

@@ -24,9 +24,18 @@ def command(
     ] = None,
     memory: Annotated[str | None, typer.Option(help="The memory whose bandwidth changes.")] = None,
     fanout: Annotated[str | None, typer.Option(help="The array that changes; default: the largest.")] = None,
+    dims_per_axis: Annotated[str, typer.Option(help="any, or one: an axis of the array takes one dim only.")] = "any",
     objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "edp",
     mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
     model: o.Model = "loopnest",
+    gap: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Mapper optimal: stop at this proven relative gap; 0 proves the optimum."),
+    ] = 0.0,
+    node_limit: Annotated[
+        int,
+        typer.Option(min=0, help="Mapper optimal: give up after this many nodes with the bound reached; 0 = never."),
+    ] = 300_000,
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Mapper option.")] = None,
     layer: Annotated[list[str] | None, typer.Option(help="Only this layer; may be repeated.")] = None,
     size: o.Size = None,
@@ -47,14 +56,19 @@ def command(
     from tileloom.cli.show import progress_bar
     from tileloom.cli.study_view import show_study
     from tileloom.core.errors import InputError
+    from tileloom.explore.algorithms import ONE, RULES, with_dims_per_axis
     from tileloom.explore.arch_study import arch_result, explore_architecture
     from tileloom.explore.arch_variants import all_aspects, parse_aspects, parse_bandwidths
 
     if aspect is None and fill_bandwidth is None:
         raise InputError("nothing varies; give --aspect 1x256,2x128 (or all), --fill-bandwidth 1,2,4, or both")
+    if dims_per_axis not in RULES:
+        raise InputError(f"--dims-per-axis is '{dims_per_axis}'; expected any or one")
     given = o.plain_pairs("--set", variables)
     loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
     chip = api.load_architecture(arch, variables=given, workload=loaded)
+    if dims_per_axis == ONE:
+        chip = with_dims_per_axis(chip, 1)
     shapes = [] if aspect is None else all_aspects(chip, fanout) if aspect == "all" else parse_aspects(aspect)
     chosen = cast("Objective", objective)
     with progress_bar("Variants", progress) as callback:
@@ -68,7 +82,7 @@ def command(
             fanout=fanout,
             mapper=mapper,
             model=model,
-            options=view.mapper_options({"gap": 0.02} if mapper == "optimal" else {}, option),
+            options=view.mapper_options({"gap": gap, "node_limit": node_limit} if mapper == "optimal" else {}, option),
             cache=not no_cache,
             progress=callback,
         )

@@ -21,7 +21,11 @@ SHOWN = 12
 def command(
     context: typer.Context,
     network: Annotated[
-        str, typer.Argument(metavar="NETWORK", help="Study file (YAML), ONNX, YAML or ZigZag network, or library name.")
+        str,
+        typer.Argument(
+            metavar="NETWORK",
+            help="Study file (YAML), ONNX, YAML or ZigZag network, or library name; with --optimal any format, as hf:bert.",
+        ),
     ],
     arch: Annotated[
         str | None, typer.Option("--arch", metavar="ARCH", help="Chip: library name or file (not with a study file).")
@@ -60,6 +64,7 @@ def command(
         typer.Option("--max-steps", min=0, help="With --optimal: as --time-limit, the same on every machine."),
     ] = None,
     bind: o.Bind = None,
+    variables: o.Variables = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
@@ -70,6 +75,7 @@ def command(
     Exit code 1 when a point cannot run; the others are still reported.
     """
     from tileloom.cli.show import emit_json, note, progress_bar
+    from tileloom.core.errors import InputError
     from tileloom.explore.depth_first.files import run_record, write_files
     from tileloom.explore.depth_first.record import row_of
     from tileloom.explore.depth_first.run import run_study
@@ -80,9 +86,12 @@ def command(
         _refuse_options(context, TILING, "--optimal searches mappings of our own, not depth-first tiles")
         from tileloom.explore.fusers import FuseCall
 
+        given = o.plain_pairs("--set", variables)
         sizes, loops = o.sizes("--bind", bind), _loops(max_fused_loops)
-        call = FuseCall(network, arch or "", objective, sizes, out, None, gap, loops, max_steps, time_limit)
+        call = FuseCall(network, arch or "", objective, sizes, out, None, gap, loops, given, max_steps, time_limit)
         _optimal(call, progress, json)
+    if variables:
+        raise InputError("--set is for --optimal: fields of a Hugging Face model, or variables of a template")
     _refuse_options(context, PROOF, "only --optimal takes these")
     if is_study(network):
         _refuse_options(context, ("arch", "objective", *TILING), f"{network} is a study file, which says this itself")

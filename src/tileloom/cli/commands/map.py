@@ -37,6 +37,13 @@ def command(
     template: Annotated[str | None, typer.Option(help="Dataflow of the mapper 'template' (kcp_ws, rs, ...).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of a random mapper.")] = None,
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other mapper option.")] = None,
+    rewrite: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ALGORITHM",
+            help="First rewrite every layer that it takes (ttgt, im2col, ...), or auto: those MODEL refuses.",
+        ),
+    ] = None,
     constraints: o.ConstraintFiles = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     cache: Annotated[Path | None, typer.Option(help="Folder of remembered answers.")] = None,
@@ -68,10 +75,12 @@ def command(
     given = o.plain_pairs("--set", variables)
     loaded = view.choose_layers(view.load_workload(network, bind, size, bits, given), layer)
     chip = api.load_architecture(arch, variables=given, workload=loaded)
+    if rewrite is not None:
+        loaded = view.rewritten(loaded, rewrite, chip, spec, mapper)
     flags = {"gap": gap, "pareto": pareto or None, "imperfect": imperfect or None, "seed": seed, "template": template}
     settings = view.mapper_options(flags, option)
     if constraints:
-        settings["constraints"] = view.read_rules(constraints, loaded)
+        settings["constraints"] = view.read_rules(constraints, loaded, chip)
     with progress_bar(f"Mapping {loaded.name}", progress) as callback:
         result = api.map(
             loaded,

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tileloom.cli.commands import study, study_dmazerunner
+from tileloom.cli.commands import study, study_dmazerunner, study_union
 
 DEFAULT = "neurospector"
 
@@ -25,7 +25,8 @@ class StudyGroup(TyperGroup):
 app = typer.Typer(
     cls=StudyGroup,
     no_args_is_help=True,
-    help="Repeat a published study: NeuroSpector's search against the optimum, dMazeRunner's design studies.",
+    help="Repeat a published study: NeuroSpector's search against the optimum, dMazeRunner's design studies, Union's cases.",
 )
 app.command(DEFAULT)(study.command)
 app.add_typer(study_dmazerunner.app, name="dmazerunner")
+app.add_typer(study_union.app, name="union")

@@ -19,7 +19,7 @@ from tileloom.cost.base import require_chain
 from tileloom.cost.counts import Term, first_visits, terms
 from tileloom.cost.kernels.program import Program, Register
 from tileloom.cost.models.loopnest import compute_unit
-from tileloom.cost.reuse import Rule, TensorOrder, require_plain
+from tileloom.cost.reuse import Nest, Rule, TensorOrder, require_plain
 from tileloom.mapping.residency import backing_index
 from tileloom.mapping.tree import Hold, Loop, MappingTree
 from tileloom.workload.problem import Problem, Tensor
@@ -128,8 +128,9 @@ class _Compiler:
             self.moved = {key: {"read": {}, "write": {}} for key in keys}
 
     def outputs(self) -> list[Register]:
+        nest = Nest(self.problem, self.mapping)
         for tensor in self.problem.tensors:
-            order = TensorOrder(self.problem, self.architecture, self.mapping, tensor)
+            order = TensorOrder(nest, self.architecture, tensor)
             for term in terms(order, self.architecture, copy=self.problem.copy):
                 self._price(order, term)
         cycles = self._cycles()
@@ -160,12 +161,12 @@ class _Compiler:
         values = self._volume(order, term.end, rule)
         if not term.skip_first:
             return values
-        return self.program.subtract(values, self._volume(order, term.end, first_visits(order.tensor, rule)))
+        return self.program.subtract(values, self._volume(order, term.end, first_visits(order, rule)))
 
     def _volume(self, order: TensorOrder, end: int, rule: Rule) -> Register:
         """Footprint of the tile at `end` times the trips of the loops above that the rule counts in full."""
         above = [(p, i, n) for p, (i, n) in enumerate(order.nodes[:end]) if isinstance(n, Loop)]
-        counted = {i: n for p, i, n in above if rule(p, n) == "all"}
+        counted = {i: n for p, i, n in above if rule[p] == "all"}
         time = self._product(tuple(i for i, n in counted.items() if not n.spatial))
         space = self._product(tuple(i for i, n in counted.items() if n.spatial))
         inside = set(self.column) - {i for _, i, _ in above}

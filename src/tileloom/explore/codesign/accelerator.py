@@ -78,14 +78,18 @@ def read_hardware_table(path: str | Path) -> dict[str, MaestroHardware]:
 
     Raises InputError with every wrong line: missing columns, unreadable numbers, repeated ids.
     """
-    reader = csv.DictReader(StringIO(read_text(Path(path))))
+    reader = csv.DictReader(StringIO(read_text(Path(path)), newline=None))
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: cannot be read as CSV: {error}", file=str(path)) from None
     columns = reader.fieldnames or ()
     problems = [f"{path}:1: no column '{name}'" for name in ("hw_id", *_FIELDS) if name not in columns]
     if problems:
         raise InputError(problems, file=str(path))
     found: dict[str, MaestroHardware] = {}
-    for row in reader:
-        line, name = reader.line_num, str(row["hw_id"])
+    for line, row in rows:
+        name = str(row["hw_id"])
         if name in found:
             problems.append(f"{path}:{line}: hw_id '{name}' occurs a second time")
         try:

@@ -10,6 +10,7 @@ from time import process_time
 import numpy as np
 
 from tileloom.core.errors import InputError
+from tileloom.core.files import is_file
 from tileloom.cost.models.maestro.technology import get_technology
 from tileloom.explore.codesign import modes
 from tileloom.explore.codesign.accelerator import combine, find, grid, read_hardware_table
@@ -146,7 +147,7 @@ def _layer_costs(study: Study, networks: Networks, workers: int, progress: Progr
     if asked.architectures:
         from tileloom.explore.codesign.mapped import mapped_costs
 
-        chips = [load_architecture(str(study.path(a)) if study.path(a).exists() else a) for a in asked.architectures]
+        chips = [load_architecture(str(study.path(a)) if is_file(study.path(a)) else a) for a in asked.architectures]
         return mapped_costs(
             networks.units, chips, asked.objective, mapper=asked.mapper, model=asked.model, workers=workers
         )

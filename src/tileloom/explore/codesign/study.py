@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.files import is_file
 from tileloom.core.validate import Schema, validate
 from tileloom.core.yamlio import Document, load_yaml
 from tileloom.explore.codesign.modes import MODES, Limits, Mode
@@ -148,7 +149,7 @@ class Study:
         """Raises InputError for an unknown space."""
         if isinstance(self.file.space, list):
             beside = (self.path(s) for s in self.file.space)
-            return NetworkSpace("networks", tuple(str(p) if p.exists() else s for p, s in zip(beside, self.file.space)))
+            return NetworkSpace("networks", tuple(str(p) if is_file(p) else s for p, s in zip(beside, self.file.space)))
         return SPACES.get(self.file.space)
 
     def numbers(self, space: Space) -> tuple[int, ...]:

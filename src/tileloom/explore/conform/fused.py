@@ -74,6 +74,7 @@ def solve(row: FusedRow) -> FusedResult:
         max_fused_loops=row.max_fused_loops,
         max_fused_loops_per_dim=row.loops_per_dim,
         reversed_copies=True,
+        early_reads=True,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from tileloom.architecture.notation.zigzag import read_defines_architectures
 from tileloom.architecture.notation.zigzag_library import load_machine, machine_files
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.files import is_file
 from tileloom.core.yamlio import load_yaml
 from tileloom.cost.models.zigzag.layer import ZigzagNetwork, ZigzagNode
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
@@ -110,7 +111,7 @@ LIST = "a list"
 def _keys(source: str) -> set[str]:
     """Top-level keys of a YAML file; `LIST` when it holds a list, as ZigZag's workloads do."""
     path = Path(source)
-    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+    if path.suffix not in (".yaml", ".yml") or not is_file(path):
         return set()
     data = load_yaml(path, last_key_wins=True).data
     return {LIST} if isinstance(data, list) else set(data) if isinstance(data, dict) else set()

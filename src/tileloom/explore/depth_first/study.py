@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tileloom.core.errors import InputError
+from tileloom.core.files import is_file
 from tileloom.core.validate import Schema, validate
 from tileloom.core.yamlio import Document, load_yaml
 from tileloom.fusion.depth_first import Mode
@@ -73,7 +74,7 @@ class _Study(Schema):
 def is_study(source: str | Path) -> bool:
     """Whether a file is a study: YAML with the key `depth_first`."""
     path = Path(source)
-    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+    if path.suffix not in (".yaml", ".yml") or not is_file(path):
         return False
     data = load_yaml(path).data
     return isinstance(data, dict) and "depth_first" in data
@@ -101,7 +102,7 @@ def read_study(path: str | Path) -> Study:
 
 def _beside(document: Document, name: str) -> str:
     near = Path(document.file).parent / name
-    return str(near) if near.is_file() else name
+    return str(near) if is_file(near) else name
 
 
 def read_list(option: str, text: str | None) -> tuple[int, ...] | None:

@@ -6,7 +6,6 @@ As in the original, the orders of the file are looked up and then replaced by th
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -15,6 +14,7 @@ from typing import Any
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip
 from tileloom.core.errors import InputError
+from tileloom.core.jsonio import parse_json
 from tileloom.core.yamlio import parse_yaml
 from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.cost.models.dmazerunner.reference import method_costs
@@ -148,10 +148,10 @@ def _table_row(entry: Mapping[str, str]) -> PublishedRow:
     if missing:
         raise InputError(missing)
     try:
-        factors = {k: json.loads(str(found[k])) for k in ("dram", "spm", "rf", "spatial")}
+        factors = {k: parse_json(str(found[k])) for k in ("dram", "spm", "rf", "spatial")}
         total = float(str(found["total"]))
         parts = tuple(float(entry[c]) for c in _PART_COLUMNS if entry.get(c))
-    except ValueError as error:
+    except (ValueError, InputError) as error:
         raise InputError(f"not a list of factors or a number: {error}") from error
     return PublishedRow(str(found["mechanism"]), _method(factors), total, parts if len(parts) == 4 else ())
 

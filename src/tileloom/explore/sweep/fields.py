@@ -14,6 +14,7 @@ from typing import Any
 from tileloom.architecture.dump import architecture_to_data
 from tileloom.architecture.load import architecture_from_document
 from tileloom.architecture.model import Architecture
+from tileloom.core.files import is_file
 from tileloom.core.yamlio import Document, load_yaml
 from tileloom.explore.sources import load_architecture
 
@@ -43,9 +44,9 @@ def base_data(source: str, folder: Path) -> tuple[Data, Architecture, str]:
     A path is taken relative to `folder` when there is such a file.
     """
     beside = folder / source
-    name = str(beside) if beside.is_file() else source
+    name = str(beside) if is_file(beside) else source
     chip = load_architecture(name)
-    if Path(name).is_file():
+    if is_file(name):
         data = load_yaml(name).data
         if isinstance(data, dict) and "nodes" in data:
             return data, chip, name

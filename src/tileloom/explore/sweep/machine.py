@@ -11,6 +11,7 @@ from tileloom.architecture.energy.cacti import Cacti
 from tileloom.architecture.energy.table import load_energy_table
 from tileloom.architecture.notation.maestro import UNLIMITED, MaestroHardware
 from tileloom.core.errors import InputError
+from tileloom.core.files import is_file
 from tileloom.cost.models.maestro.technology import Technology, get_technology
 from tileloom.explore.sweep.schema import LogicScalingSchema, MemoryPriceSchema, PricesSchema
 from tileloom.search.cache import default_folder
@@ -124,7 +125,7 @@ def _source(wanted: MemoryPriceSchema | None, folder: Path) -> tuple[EnergySourc
         return Cacti((folder / wanted.cacti), default_folder() / "cacti"), wanted
     table = wanted.table or ""
     beside = folder / table
-    return load_energy_table(beside if beside.is_file() else table), wanted
+    return load_energy_table(beside if is_file(beside) else table), wanted
 
 
 def hardware_of(values: Mapping[str, int]) -> MaestroHardware:

@@ -17,6 +17,7 @@ from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.maestro import read_hardware
 from tileloom.core.digest import digest, digest_file
 from tileloom.core.errors import InputError, TileloomError, did_you_mean
+from tileloom.core.files import is_file
 from tileloom.core.validate import fault, validate
 from tileloom.core.yamlio import Document, Place, load_yaml, parse_yaml
 from tileloom.cost.models.maestro.technology import TECHNOLOGIES
@@ -87,7 +88,7 @@ class Study:
         paths = [self.folder / name for name in named if name]
         paths += [Path(self.file).parent / name for name in tables_in(self.data)]
         # What is no file is a table of the package.
-        return digest([[path.name, digest_file(path)] for path in paths if path.is_file()])
+        return digest([[path.name, digest_file(path)] for path in paths if is_file(path)])
 
     @property
     def network_key(self) -> str:
@@ -270,7 +271,7 @@ class _Reader:
         from dataclasses import replace
 
         beside = self.folder / self.given.network
-        source = str(beside) if beside.is_file() else self.given.network
+        source = str(beside) if is_file(beside) else self.given.network
         try:
             network = load_network(source, bind=self.given.bind or None, bits=self.given.bits)
         except TileloomError as error:

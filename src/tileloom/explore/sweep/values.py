@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from math import isfinite, log
+from math import log
 from typing import TypeAlias
 
 Value: TypeAlias = "int | float | str"
 
 MAX_VALUES = 1_000_000
+MAX_NUMBER = 1e15
+"""Beyond any size, energy or rate that is swept."""
 """Values of one parameter; more is taken for a mistake."""
 
 RANGE_KEYS = ("from", "to", "step", "factor", "count", "scale")
@@ -79,8 +81,8 @@ def _number(raw: dict[str, object], key: str) -> int | float:
     value = raw.get(key)
     if value is None:
         raise ValueError(f"a range needs `{key}`")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ValueError(f"`{key}` is {value!r}; expected a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
+        raise ValueError(f"`{key}` is {value!r}; expected a finite number, at most {MAX_NUMBER:g}")
     return value
 
 
@@ -88,6 +90,7 @@ def _stepped(low: int | float, high: int | float, step: int | float) -> tuple[Va
     if step <= 0:
         raise ValueError(f"`step` is {step}; expected more than 0")
     whole = all(isinstance(v, int) for v in (low, high, step))
+    _bounded((high - low) / step)
     count = (high - low) // step + 1 if whole else int((high - low) / step * (1 + 1e-12)) + 1
     _bounded(count)
     return tuple(low + i * step for i in range(int(count)))

@@ -7,21 +7,33 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.groups import Source
 from tileloom.fusion.optimal.join import Choice
 from tileloom.fusion.optimal.rows import KindRows
+from tileloom.fusion.optimal.space import looped_dims
 from tileloom.mapping.fused import own_copy, shared_dim
+from tileloom.mapping.halo import follow_dim
 from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree, Seq, TreeNode
+from tileloom.search.optimal.arrays import Ints
+from tileloom.workload.problem import Problem
 
 
 @dataclass(frozen=True)
 class Chain:
     """One problem's nodes. shared: its shared loops, outermost first; holds: (shared loops above, tensor, memory) of
-    tiles held above or among them; rest: everything below."""
+    tiles held above or among them; rest: everything below.
+
+    tiled: its shared loops are tile loops (mapping/halo.py);  leader: it is what they cut;  strips: (tile loops above,
+    tensor, memory) of overlaps that stay
+    """
 
     name: str
     shared: tuple[Loop, ...]
     holds: tuple[tuple[int, str, str], ...]
     rest: tuple[TreeNode, ...]
+    tiled: bool = False
+    leader: bool = False
+    strips: tuple[tuple[int, str, str], ...] = ()
 
 
 def chain_for(kind: KindRows, graph: FusedGraph, layer: int, choice: Choice) -> Chain:
@@ -32,13 +44,22 @@ def chain_for(kind: KindRows, graph: FusedGraph, layer: int, choice: Choice) -> 
     source, rows = front.sources[choice.row]
     if source is None:
         return _copy_chain(kind, graph, layer, choice)
+    if not isinstance(source, Source):
+        from tileloom.fusion.optimal.halo_build import tiled_chain
+
+        return tiled_chain(kind, graph, layer, source)
+    return chain_of(kind, problem, source, rows)
+
+
+def chain_of(kind: KindRows, problem: Problem, source: Source, rows: Ints) -> Chain:
+    """The chain of one row of a problem of a kind, with the names of `problem`."""
     arrays = kind.templates[source.template]
     setting, template = kind.settings[kind.setting_of[source.template]], arrays.fused.template
     # Kinds number dims and tensors by position; extents of 1 have no loops.
-    dims = tuple(d.name for d in problem.dims if d.extent > 1)
+    dims = looped_dims(problem)
     names = tuple(t.name for t in problem.tensors)
     tiles = arrays.tiles_of(rows)
-    current = [d.extent for d in problem.dims if d.extent > 1]
+    current = [problem.extents[d] for d in dims]
     below = [dict(zip(template.allowed[i], tiles[i])) for i in range(len(dims))]
     shared: list[Loop] = []
     holds: list[tuple[int, str, str]] = []
@@ -155,11 +176,21 @@ class _Builder:
             nodes += self._holds(i, depth, here, end)
         loops = {self.chains[i].name: self.chains[i].shared[depth] for i in range(first, end)}
         leader = next(iter(loops.values()))
-        if all(loop == leader for loop in loops.values()):
+        if self.chains[first].tiled:
+            nodes += self._tile_loop(first, end, depth)
+        elif all(loop == leader for loop in loops.values()):
             nodes.append(leader)
         else:
             nodes.append(Loop(shared_dim({name: loop.dim for name, loop in loops.items()}), leader.tile))
         return [*nodes, *self.segment(first, end, depth + 1, frozenset(here))]
+
+    def _tile_loop(self, first: int, end: int, depth: int) -> list[TreeNode]:
+        """The overlaps that stay, and the tile loop; its leader first, then those that follow, nearest first."""
+        chains = [self.chains[i] for i in range(first, end)]
+        kept = dict.fromkeys((t, m) for c in chains for level, t, m in c.strips if level == depth)
+        order = [c for c in chains if c.leader] + [c for c in reversed(chains) if not c.leader]
+        dims = {c.name: c.shared[depth].dim for c in order}
+        return [*(Hold((t,), m, "strip") for t, m in kept), Loop(follow_dim(dims), order[0].shared[depth].tile)]
 
     def _holds(self, i: int, depth: int, here: set[str], end: int | None = None) -> list[TreeNode]:
         """Holds of chain `i` below exactly `depth` shared loops; a shared tensor's outermost one only once.

@@ -1,6 +1,7 @@
 """Cuts of a graph as a network of states: what a schedule costs at least through each state and each group.
 
-A cut lies behind each problem; its state is the keys of the shared tensors alive there. A transition takes one state to
+A cut lies behind each problem; its state is the keys of the shared tensors alive there, and how open loops walk along
+them (walks.py). A transition takes one state to
 the next by one group. Sums along paths agree on every tensor and count what the problem and the tensors that pass it by
 need at once; only what other problems reserve under common loops is left out, so they bound all schedules from below.
 """
@@ -17,6 +18,7 @@ from tileloom.fusion.optimal.bounds import Forest, Messages
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.groups import Group, Key
 from tileloom.fusion.optimal.rows import KindRows
+from tileloom.fusion.optimal.walks import Walk, Walker
 from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP, LATENCY
 
@@ -215,8 +217,11 @@ def _least(at: Ints, values: Floats, count: int) -> Floats:
 class CutBuilder:
     """Networks of one graph, for growing sets of groups."""
 
-    def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int) -> None:
+    def __init__(
+        self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int, *, early_reads: bool = False
+    ) -> None:
         self.graph, self.kinds, self.objective = graph, kinds, objective
+        self.walker = Walker(graph, on=not early_reads)
         self.steps = [step_of(graph, i) for i in range(len(graph.layers))]
         self.capacity = np.array([bits for _, bits in kinds[0].kind.tracked], dtype=np.int64)
         owner = {t: graph.owner(t) for t in graph.shared}
@@ -231,12 +236,13 @@ class CutBuilder:
     ) -> CutNetwork:
         """groups: per layer;  messages: bounds on what follows by the forest;  most: value above which nothing counts."""
         states: list[State] = [()]
+        walks: list[tuple[Walk, ...]] = [()]
         depths = [0]
         done = [(0.0, 0.0)]
         layers: list[Layer] = []
         for i, own in enumerate(groups):
             ahead = Ahead(self.graph, forest, self.kinds, messages, i)
-            layer, done = self._layer(i, own, states, depths, done, ahead, most)
+            layer, done, walks = self._layer(i, own, states, walks, depths, done, ahead, most)
             layers.append(layer)
             states, depths = layer.after, layer.depth_after.tolist()
             if not states:
@@ -254,11 +260,12 @@ class CutBuilder:
         i: int,
         groups: Sequence[Group],
         states: list[State],
+        walks: list[tuple[Walk, ...]],
         depths: list[int],
         done: list[tuple[float, float]],
         ahead: Ahead,
         most: float,
-    ) -> tuple[Layer, list[tuple[float, float]]]:
+    ) -> tuple[Layer, list[tuple[float, float]], list[tuple[Walk, ...]]]:
         step, objective = self.steps[i], self.objective
         at = [k for k, _ in step.left]
         index: dict[State, list[int]] = {}
@@ -266,7 +273,7 @@ class CutBuilder:
             index.setdefault(tuple([g.keys[p] for _, p in step.left]), []).append(n)
         passing = self._passing(i, states)
         stays = any(kept for kept, _ in step.carry)
-        after: dict[State, int] = {}
+        after: dict[tuple[State, tuple[Walk, ...]], int] = {}
         reached: list[tuple[float, float]] = []
         found: list[tuple[int, int, int]] = []
         costs: list[tuple[float, float]] = []
@@ -291,16 +298,19 @@ class CutBuilder:
                 least = whole[1] if objective == LATENCY else whole[0] * whole[1] if objective == EDP else whole[0]
                 if least > most or least == inf:
                     continue
-                to = after.get(new)
+                walk = self.walker.after(i, g, walks[s], new)
+                if walk is None:
+                    continue
+                to = after.get((new, walk))
                 if to is None:
-                    to = after[new] = len(after)
+                    to = after[new, walk] = len(after)
                     reached.append((e, c))
                 elif e < reached[to][0] or c < reached[to][1]:
                     reached[to] = (min(e, reached[to][0]), min(c, reached[to][1]))
                 found.append((s, n, to))
                 costs.append(cost)
         arrays = np.array(found, dtype=np.int64).reshape(-1, 3)
-        listed = list(after)
+        listed = [state for state, _ in after]
         layer = Layer(
             groups=groups,
             before=states,
@@ -313,7 +323,7 @@ class CutBuilder:
             target=arrays[:, 2],
             cost=np.array(costs, dtype=np.float64).reshape(-1, 2),
         )
-        return layer, reached
+        return layer, reached, [walk for _, walk in after]
 
     def _passing(self, i: int, states: list[State]) -> Ints:
         """Per state and memory, tiles alive that layer `i` does not use."""

@@ -22,6 +22,7 @@ from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY, filter_options
 from tileloom.search.optimal.prepare import NO_POINTS, Narrowed, ranges
 
 if TYPE_CHECKING:
+    from tileloom.fusion.optimal.halo_rows import HaloSource
     from tileloom.fusion.optimal.rows import KindRows
 
 FEW = 2_000
@@ -51,6 +52,10 @@ def refine_beside(of: KindRows, group: Group, passing: tuple[int, ...]) -> None:
 
 def _least(of: KindRows, group: Group, passing: tuple[int, ...]) -> tuple[float | None, float | None]:
     """(energy, cycles); None for what is not asked for."""
+    if of.halo is not None:
+        tiled = of.halo.least_row(group, passing)
+        if tiled is not None:
+            return tiled
     room = np.array(group.room, dtype=np.float64) - np.array(passing, dtype=np.float64)
     energy = _least_row(of, group, room, ENERGY) if of.objective != LATENCY else None
     cycles = _least_row(of, group, room, LATENCY) if of.objective in (LATENCY, EDP) else None
@@ -84,10 +89,15 @@ def solve(of: KindRows, group: Group, limit: float, rest: tuple[float, float]) -
     before = group.front
     if before is not None and before.limit >= limit:
         return before
+    if of.halo is not None:
+        tiled = of.halo.solve(group, limit, rest)
+        if tiled is not None:
+            of.touch(group)
+            return tiled
     room = np.array(group.room, dtype=np.float64)
     memories, width = len(of.kind.tracked), 2 + len(group.loops)
     values = np.empty((0, 2 + memories * width)) if before is None else before.values
-    origins: list[tuple[Source | None, Ints]] = [] if before is None else list(before.sources)
+    origins: list[tuple[Source | HaloSource | None, Ints]] = [] if before is None else list(before.sources)
     for source in sorted(group.sources, key=lambda s: of.value(s.energy, s.cycles)):
         if of.value(source.energy + rest[0], source.cycles + rest[1]) > limit:
             continue
@@ -95,7 +105,7 @@ def solve(of: KindRows, group: Group, limit: float, rest: tuple[float, float]) -
         if len(found):
             values = np.vstack((values, found))
             origins.extend((source, row) for row in options)
-    kept = _pareto(values)
+    kept = undominated(values)
     group.front = Front(values[kept], [origins[i] for i in kept], limit)
     of.touch(group)
     return group.front
@@ -218,7 +228,7 @@ def _columns(of: KindRows, source: Source, width: int) -> tuple[Ints, Floats]:
     return np.array(column, dtype=np.int64), np.array(factor, dtype=np.float64)
 
 
-def _pareto(values: Floats) -> list[int]:
+def undominated(values: Floats) -> list[int]:
     if len(values) < 2:
         return list(range(len(values)))
     order = np.argsort(values[:, 0] + values[:, 1] + values[:, 2:].sum(axis=1), kind="stable")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 
 from tileloom.architecture.model import Architecture, Fanout, Memory
 from tileloom.core.errors import InputError
@@ -23,12 +24,14 @@ class FusedLayer:
                  the keys are all the sets that the hardware's rules allow
     persistent   tensors that stay in their memory while the whole graph runs
     count        how often the problem runs (cost times count; a persistent tensor takes its space count times)
+    whole        dims that no loop above a shared tensor may cut, as every value along them is needed at once
     """
 
     problem: Problem
     chips: Mapping[frozenset[str], Architecture]
     persistent: frozenset[str] = frozenset()
     count: int = 1
+    whole: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -45,16 +48,31 @@ class FusedLayer:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How the users of a tensor agree on its axes.
+
+    aligned   its first axes mean the same positions for all users; what follows each sees in its own way
+    whole     axes that no shared loop may tile, as some user needs all their positions at once
+    extents   of the whole tensor, where no single user writes all of it (several tensors held as one); else ()
+    """
+
+    aligned: int
+    whole: frozenset[int] = frozenset()
+    extents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class FusedGraph:
     """Layers in execution order.
 
-    outputs   tensors that leave the graph: they end in the outermost memory
-    notes     what of the source is not part of the graph, in words
+    notes     what of the source is not part of the graph, or is done in another way, in words
+    layouts   of tensors whose users see them differently; without one, all axes mean the same by position
     """
 
     name: str
     layers: tuple[FusedLayer, ...]
     notes: tuple[str, ...] = field(default=())
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -72,8 +90,8 @@ class FusedGraph:
 
     @cached_property
     def producer(self) -> dict[str, int]:
-        """Tensor -> layer that writes it, for tensors that a layer writes."""
-        return {layer.problem.output.name: i for i, layer in enumerate(self.layers)}
+        """Tensor -> layer that writes it (first, where several write parts of it)."""
+        return {layer.problem.output.name: i for i, layer in reversed(list(enumerate(self.layers)))}
 
     @cached_property
     def shared(self) -> frozenset[str]:
@@ -107,18 +125,40 @@ class FusedGraph:
 
     def _tileable(self, tensor: str) -> frozenset[int]:
         views = [(self.layers[i].problem, self.layers[i].problem.tensor(tensor)) for i in self.uses[tensor]]
-        if len({len(t.axes) for _, t in views}) > 1:
-            return frozenset()
+        layout = self.layouts.get(tensor)
+        if layout is None:
+            if len({len(t.axes) for _, t in views}) > 1:
+                return frozenset()
+            layout = Layout(len(views[0][1].axes))
         found = set()
-        for a in range(len(views[0][1].axes)):
+        for a in range(layout.aligned):
+            if a in layout.whole:
+                continue
             spans = {_alone(problem, t, a) for problem, t in views}
             if len(spans) == 1 and None not in spans:
                 found.add(a)
         return frozenset(found)
 
+    def cuttable(self, tensor: str, axis: int) -> bool:
+        """Whether an axis means the same positions for all users of a tensor, in parts as well."""
+        layout = self.layouts.get(tensor)
+        return layout is None or (axis < layout.aligned and axis not in layout.whole and not layout.extents)
+
     def owner(self, tensor: str) -> int:
         """The layer whose view of a tensor decides its size: its producer, or its first user."""
         return self.producer.get(tensor, self.uses[tensor][0])
+
+    def spans(self, tensor: str) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """Per axis of a whole tensor its terms, (coefficient, extent) each."""
+        layout = self.layouts.get(tensor)
+        if layout is not None and layout.extents:
+            return tuple(((1, n),) for n in layout.extents)
+        problem = self.layers[self.owner(tensor)].problem
+        return tuple(tuple((c, problem.extents[d]) for d, c in axis.terms) for axis in problem.tensor(tensor).axes)
+
+    def elements(self, tensor: str) -> int:
+        """Values of a whole tensor."""
+        return prod(1 + sum(c * (n - 1) for c, n in axis) for axis in self.spans(tensor))
 
 
 def _alone(problem: Problem, tensor: Tensor, axis: int) -> int | None:
@@ -138,9 +178,9 @@ def _faults(graph: FusedGraph) -> list[str]:
     written: dict[str, str] = {}
     for layer in graph.layers:
         out = layer.problem.output.name
-        if out in written:
+        if out in written and not _joined(graph, out):
             faults.append(f"tensor '{out}' is written by '{written[out]}' and by '{layer.name}'")
-        written[out] = layer.name
+        written.setdefault(out, layer.name)
     seen: set[str] = set()
     for layer in graph.layers:
         for tensor in layer.problem.inputs:
@@ -151,3 +191,8 @@ def _faults(graph: FusedGraph) -> list[str]:
                 )
         seen.add(layer.problem.output.name)
     return faults
+
+
+def _joined(graph: FusedGraph, tensor: str) -> bool:
+    layout = graph.layouts.get(tensor)
+    return layout is not None and bool(layout.extents)

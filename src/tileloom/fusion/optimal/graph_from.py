@@ -8,7 +8,7 @@ from itertools import combinations
 from tileloom.architecture.model import Architecture
 from tileloom.architecture.notation.accelforge import AccelforgeArchitecture
 from tileloom.architecture.notation.accelforge_numbers import ComponentNumbers
-from tileloom.fusion.optimal.graph import FusedGraph, FusedLayer
+from tileloom.fusion.optimal.graph import FusedGraph, FusedLayer, Layout
 from tileloom.fusion.optimal.space import single_memories
 from tileloom.workload.frontends.accelforge import AccelforgeWorkload
 from tileloom.workload.problem import Problem
@@ -35,12 +35,20 @@ def graph_of_accelforge(
 
 
 def graph_of_problems(
-    name: str, problems: Sequence[Problem], architecture: Architecture, *, pinned: Collection[str] = ()
+    name: str,
+    problems: Sequence[Problem],
+    architecture: Architecture,
+    *,
+    pinned: Collection[str] = (),
+    layouts: Mapping[str, Layout] | None = None,
+    whole: Mapping[str, frozenset[str]] | None = None,
+    notes: Sequence[str] = (),
 ) -> FusedGraph:
     """Problems in execution order on one architecture; a tensor of one name is the same tensor.
 
     A tensor that one problem writes and another reads may live in any memory of a single instance that takes it;
-    every other tensor, and those `pinned`, starts and ends in the outermost memory.
+    every other tensor, and those `pinned`, starts and ends in the outermost memory. `whole`: per problem, dims that
+    shared loops must not cut.
     """
     written = {p.output.name for p in problems}
     between = ({t.name for p in problems for t in p.inputs} & written) - set(pinned)
@@ -53,5 +61,6 @@ def graph_of_problems(
             if t.name in between and any(architecture.memory(m).allows(t) for m in backing)
         ]
         sets = [frozenset(c) for n in range(len(free) + 1) for c in combinations(sorted(free), n)]
-        layers.append(FusedLayer(problem, dict.fromkeys(sets, architecture)))
-    return FusedGraph(name, tuple(layers))
+        kept = (whole or {}).get(problem.name, frozenset())
+        layers.append(FusedLayer(problem, dict.fromkeys(sets, architecture), whole=kept))
+    return FusedGraph(name, tuple(layers), tuple(notes), dict(layouts or {}))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from math import inf
+from typing import TYPE_CHECKING
 
 from tileloom.architecture.model import Architecture
 from tileloom.fusion.optimal.orders import Loops, sequences
@@ -17,11 +18,16 @@ from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP
 from tileloom.workload.problem import Problem
 
+if TYPE_CHECKING:
+    from tileloom.fusion.optimal.halo_rows import HaloSource
+
 Span = tuple[tuple[tuple[tuple[int, int], ...], ...], tuple[int, ...]]
 """A tensor's size: per axis its terms (coefficient, extent), and bits of a value in each backing memory."""
 
 Key = tuple[int, tuple[tuple[int, int], ...]]
-"""(1 + index into Kind.backing, (axis of the tensor, trips) of the loops above its outermost hold)."""
+"""(1 + index into Kind.backing, (axis of the tensor, trips) of the loops above its outermost hold).
+
+Below tile loops over windows that overlap an entry is (HaloAxis, TileLoop) of halo_plan.py; cuts and labels only compare."""
 
 OUTSIDE: Key = (0, ())
 """In the outermost memory."""
@@ -75,7 +81,7 @@ class Front:
     reserved for the whole run and at each level (number of shared loops above). limit: bound up to which it is complete."""
 
     values: Floats
-    sources: list[tuple[Source | None, Ints]]
+    sources: list[tuple[Source | HaloSource | None, Ints]]
     limit: float
 
 

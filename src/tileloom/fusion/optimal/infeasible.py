@@ -11,6 +11,8 @@ from tileloom.fusion.optimal.groups import Limits
 from tileloom.search.optimal.kernels import ENERGY
 from tileloom.search.screen import never_fits
 
+MOST_BITS = 2**50
+SHOWN = 6
 BISECT_LAYERS = 24
 """Graphs of more layers are not solved again and again to find the smallest size."""
 
@@ -25,14 +27,45 @@ def why_nothing_fits(graph: FusedGraph, limits: Limits) -> tuple[str, ...]:
         for reason in map(str, never_fits(layer.problem, chip))
     ]
     found = []
-    if len(graph.layers) <= BISECT_LAYERS:
+    # Outermost tensors need no more room than kept ones, so what each problem needs alone is what a long graph needs.
+    parts = [graph] if len(graph.layers) <= BISECT_LAYERS else _alone(graph)
+    for part in parts:
         for name in graph.memories:
-            line = _smallest(graph, name, limits)
+            line = _smallest(part, name, limits)
             if line:
                 found.append(line)
-    return tuple(dict.fromkeys([*found, *alone])) or (
+    found = found or _together(parts, limits)
+    if found:
+        return tuple(dict.fromkeys(found))
+    more = (f"and {len(alone) - SHOWN} more of this kind",) if len(alone) > SHOWN else ()
+    return (*dict.fromkeys(alone[:SHOWN]), *more) or (
         "no combination of memories, shared loops and tiles meets all capacities and array sizes together",
     )
+
+
+def _together(parts: list[FusedGraph], limits: Limits) -> list[str]:
+    """Lines about memories of which no single one is to blame: each with all others as large as they need be."""
+    found = []
+    for part in parts:
+        sized = [m for m in part.memories if part.layers[0].chip.memory(m).capacity_bits is not None]
+        for name in sized:
+            roomy = part
+            for other in sized:
+                roomy = with_capacity(roomy, other, MOST_BITS) if other != name else roomy
+            line = "" if _fits(roomy, limits) else _smallest(roomy, name, limits)
+            if line:
+                found.append(f"{line} (the other memories must be larger too)")
+    return found
+
+
+def _alone(graph: FusedGraph) -> list[FusedGraph]:
+    """Every different problem that does not fit by itself, as a graph of one."""
+    different = {layer.problem.signature: layer for layer in reversed(graph.layers) if frozenset() in layer.chips}
+    alone = [
+        FusedGraph(layer.name, (replace(layer, chips={frozenset(): layer.chips[frozenset()]}),))
+        for layer in different.values()
+    ]
+    return [g for g in alone if not _fits(g, Limits(0))]
 
 
 def with_capacity(graph: FusedGraph, memory: str, bits: int) -> FusedGraph:
@@ -64,11 +97,11 @@ def _smallest(graph: FusedGraph, name: str, limits: Limits) -> str:
     capacity = graph.layers[0].chip.memory(name).capacity_bits
     if capacity is None:
         return ""
-    high, most = max(2 * capacity, 64), 2**50
+    if not _fits(with_capacity(graph, name, MOST_BITS), limits):
+        return ""
+    high = max(2 * capacity, 64)
     while not _fits(with_capacity(graph, name, high), limits):
         high *= 8
-        if high > most:
-            return ""
     low = capacity
     while high - low > 1:
         middle = (low + high) // 2

@@ -8,14 +8,21 @@ from tileloom.architecture.model import Architecture, Compute, Fanout, Memory
 from tileloom.core.errors import UnsupportedError
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.groups import Kind, Limits
+from tileloom.fusion.optimal.halo_plan import HaloOptions, HaloSpec, Plan
+from tileloom.fusion.optimal.halo_rows import HaloRows
 from tileloom.fusion.optimal.rows import KindRows
 from tileloom.workload.problem import Problem
 
 
 def kinds_of(
-    graph: FusedGraph, objective: int, limits: Limits, *, reversed_copies: bool = False
+    graph: FusedGraph,
+    objective: int,
+    limits: Limits,
+    *,
+    reversed_copies: bool = False,
+    halo: HaloOptions | None = None,
 ) -> tuple[KindRows, ...]:
-    """Per layer the rows of its kind; equal kinds give the same object."""
+    """Per layer the rows of its kind; equal kinds give the same object. halo: tile loops over windows that overlap."""
     tracked, roomy = _tracked(graph)
     known: dict[object, KindRows] = {}
     found = []
@@ -25,7 +32,27 @@ def kinds_of(
         if key not in known:
             known[key] = KindRows(kind, objective, limits)
         found.append(known[key])
+    if halo is not None and halo.mode != "none":
+        _add_tiles(graph, found, halo)
     return tuple(found)
+
+
+def _add_tiles(graph: FusedGraph, rows: Sequence[KindRows], options: HaloOptions) -> None:
+    """Gives every kind the groups below tile loops of all layers of that kind."""
+    plan = Plan(graph, options)
+    specs: dict[KindRows, list[HaloSpec]] = {}
+    readers: dict[KindRows, frozenset[int]] = {}
+    for i, (layer, own) in enumerate(zip(graph.layers, rows)):
+        alone = frozenset(
+            p for p, t in enumerate(layer.tensors) if sum(u != graph.producer.get(t) for u in graph.uses[t]) == 1
+        )
+        specs.setdefault(own, []).extend(plan.specs[i])
+        readers[own] = readers.get(own, alone) & alone
+    for own, listed in specs.items():
+        if listed:
+            own.halo = HaloRows(own, listed, options.mode, readers[own])
+        if options.one_stack:
+            own.only_tiles()
 
 
 def _tracked(graph: FusedGraph) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
@@ -69,8 +96,7 @@ def _kind(
     at = {t: p for p, t in enumerate(layer.tensors)}
     spans = []
     for t in layer.tensors:
-        problem = graph.layers[graph.owner(t)].problem if t in graph.shared else layer.problem
-        axes = tuple(tuple((c, problem.extents[d]) for d, c in axis.terms) for axis in problem.tensor(t).axes)
+        axes = graph.spans(t)
         bits = []
         for name in graph.memories:
             users = [graph.layers[u] for u in graph.uses[t] if name in _names(graph.layers[u].chip)]

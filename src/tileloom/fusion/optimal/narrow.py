@@ -39,11 +39,19 @@ class Narrower:
     least    per kind (energy, cycles) of its cheapest group;  whole: their sum over problems
     """
 
-    def __init__(self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int, budget: Budget) -> None:
+    def __init__(
+        self,
+        graph: FusedGraph,
+        kinds: Sequence[KindRows],
+        objective: int,
+        budget: Budget,
+        *,
+        early_reads: bool = False,
+    ) -> None:
         self.graph, self.kinds, self.objective, self.budget = graph, kinds, objective, budget
         self.forest: Forest = forest_of(graph)
         self.passer = Passer(graph, self.forest, kinds)
-        self.builder = CutBuilder(graph, kinds, objective)
+        self.builder = CutBuilder(graph, kinds, objective, early_reads=early_reads)
         self.distinct = list(dict.fromkeys(kinds))
         self.least = {k: k.least() for k in self.distinct}
         self.counts = {"labels": 0, "widest": 0, "groups refined": 0, "groups solved": 0, "rows": 0, "rounds": 0}

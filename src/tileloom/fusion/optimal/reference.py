@@ -13,12 +13,14 @@ from math import inf, prod
 
 from tileloom.architecture.model import Architecture
 from tileloom.core.factors import divisors
+from tileloom.cost.fused import copy_cost
 from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.fusion.optimal.graph import FusedGraph, FusedLayer
 from tileloom.mapping.fused_occupancy import stop_of
 from tileloom.mapping.residency import backing_index, reserved_tile
 from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree, TreeNode
 from tileloom.search.objective import Objective
+from tileloom.workload.problem import Tensor
 
 Where = tuple[str, tuple[tuple[int, int], ...]]
 """Memory that backs a tensor, and (axis, trips) of the loops above."""
@@ -26,13 +28,17 @@ Where = tuple[str, tuple[tuple[int, int], ...]]
 
 @dataclass(frozen=True)
 class Row:
-    """where: per shared tensor;  loops: trips of shared loops;  private: (memory, level, bits), level -1 for the run."""
+    """where: per shared tensor;  loops: trips of shared loops;  private: (memory, level, bits), level -1 for the run.
+
+    walks   per shared tensor the axis that each shared loop below its hold walks along, alone and as all its users (-1)
+    """
 
     energy: float
     cycles: float
     where: tuple[tuple[str, Where], ...]
     loops: tuple[int, ...]
     private: tuple[tuple[str, int, int], ...]
+    walks: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 def best_value(graph: FusedGraph, objective: Objective, *, max_loops: int = 99, loops_per_dim: int = 1) -> float:
@@ -84,12 +90,14 @@ def _chains(layer: FusedLayer, chip: Architecture, inside: frozenset[str]) -> It
     top = Hold(tuple(n for n in names if n not in inside), chip.memories[0].name)
     choices = []
     for memory in chip.memories[1:]:
-        must = [t.name for t in problem.tensors if memory.keep.has(t)]
+        must = [t.name for t in problem.tensors if memory.keep.has(t) and not problem.copy]
         may = [t.name for t in problem.tensors if memory.may_keep.has(t) and t.name not in must]
         subsets = chain.from_iterable(combinations(may, k) for k in range(len(may) + 1))
         choices.append([(memory.name, (*must, *extra)) for extra in subsets])
     for placed in product(*choices):
-        if not inside <= {n for _, held in placed for n in held}:
+        held_ones = [n for _, held in placed for n in held]
+        if not inside <= set(held_ones) or (problem.copy and sorted(held_ones) != sorted(inside)):
+            # A copy holds its ends where they are backed, and nothing else.
             continue
         for order in product(*(permutations(held) for _, held in placed)):
             holds = [Hold((n,), memory) for (memory, _), held in zip(placed, order) for n in held]
@@ -173,21 +181,27 @@ def _row(
             if backs and name in layer.persistent:
                 level, bits = -1, bits * layer.count
             private[memory.name, level] = private.get((memory.name, level), 0) + bits * memory.buffers
-    cost = LoopnestModel().evaluate(problem, chip, mapping)
+    cost = copy_cost(problem, chip, mapping) if problem.copy else LoopnestModel().evaluate(problem, chip, mapping)
     return Row(
         cost.energy_pj * layer.count,
         cost.cycles * layer.count,
         tuple(where),
         tuple(n for _, n in shared),
         tuple((m, k, b) for (m, k), b in sorted(private.items())),
+        tuple((t, _walk(graph, problem.tensor(t), dims[len(w[1]) :])) for t, w in where),
     )
+
+
+def _walk(graph: FusedGraph, tensor: Tensor, dims: Sequence[str]) -> tuple[int, ...]:
+    axes = {tensor.axes[a].terms[0][0]: a for a in graph.axes[tensor.name]}
+    return tuple(axes.get(d, -1) for d in dims)
 
 
 def _undominated(rows: list[Row]) -> list[Row]:
     """Rows of one kind (places, loops) that no other is at least as good as in every number."""
     kinds: dict[object, list[Row]] = {}
     for row in dict.fromkeys(rows):
-        kinds.setdefault((row.where, row.loops), []).append(row)
+        kinds.setdefault((row.where, row.loops, row.walks), []).append(row)
     kept = []
     for own in kinds.values():
         names = sorted({(m, k) for r in own for m, k, _ in r.private})
@@ -216,7 +230,23 @@ def _joined(graph: FusedGraph, rows: Sequence[Sequence[Row]], chosen: tuple[Row,
         depth = max((len(w[1]) for t, w in row.where if t in graph.live(i)), default=0)
         if any(len(known[t][1]) > depth for t in graph.live(i) if t in known and t not in dict(row.where)):
             continue
+        if not _all_there(graph, (*chosen, row)):
+            continue
         yield from _joined(graph, rows, (*chosen, row))
+
+
+def _all_there(graph: FusedGraph, chosen: tuple[Row, ...]) -> bool:
+    """Whether the last problem reads, in loops it shares with a writer, only what the same trip has made."""
+    i = len(chosen) - 1
+    for t, (_, loops) in chosen[i].where:
+        e = graph.producer.get(t, i)
+        if e >= i:
+            continue
+        together = min(len(_open_loops(graph, chosen[: c + 1])) for c in range(e, i))
+        made, read = (dict(chosen[k].walks)[t][: max(0, together - len(loops))] for k in (e, i))
+        if made != read or -1 in made:
+            return False
+    return True
 
 
 def _open_loops(graph: FusedGraph, chosen: tuple[Row, ...]) -> tuple[int, ...]:
@@ -249,6 +279,10 @@ def _fits(graph: FusedGraph, chosen: tuple[Row, ...]) -> bool:
                 users = graph.uses[t]
                 alive = users[0] <= f <= users[-1]
                 alive = alive or any(together(e, f) > len(loops) for e in users if e != f)
+                layer = graph.layers[f]
+                if layer.problem.copy and t == layer.problem.output.name:
+                    # Within one memory a copy is one tile under two names.
+                    alive = alive and not any(known[x.name][0] == m for x in layer.problem.inputs if x.name in known)
                 if m == memory.name and alive:
                     total += _tile_bits(graph, t, memory.name, loops)
             if total > memory.capacity_bits:
@@ -258,8 +292,12 @@ def _fits(graph: FusedGraph, chosen: tuple[Row, ...]) -> bool:
 
 def _tile_bits(graph: FusedGraph, tensor: str, memory: str, loops: tuple[tuple[int, int], ...]) -> int:
     layer = graph.layers[graph.owner(tensor)]
-    held, tile = layer.problem.tensor(tensor), dict(layer.problem.extents)
+    held, kept = layer.problem.tensor(tensor), layer.chip.memory(memory)
+    trips: dict[int, int] = {}
     for axis, n in loops:
-        tile[held.axes[axis].terms[0][0]] //= n
-    kept = layer.chip.memory(memory)
-    return held.footprint(tile) * kept.bits_of(held) * kept.buffers
+        trips[axis] = trips.get(axis, 1) * n
+    values = prod(
+        1 + sum(c * (extent // trips.get(a, 1) - 1) for c, extent in terms)
+        for a, terms in enumerate(graph.spans(tensor))
+    )
+    return values * kept.bits_of(held) * kept.buffers

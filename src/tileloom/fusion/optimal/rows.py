@@ -7,6 +7,7 @@ Problems of equal kind (equal but for names) share all of this.
 from __future__ import annotations
 
 from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from tileloom.search.optimal.columns import rank_groups
 from tileloom.search.optimal.compile import Layout
 from tileloom.search.optimal.kernels import EDP, LATENCY
 from tileloom.search.optimal.space import Setting, required_use
+
+if TYPE_CHECKING:
+    from tileloom.fusion.optimal.halo_rows import HaloRows
 
 
 class KindRows:
@@ -47,7 +51,7 @@ class KindRows:
         self.templates_listed = 0
         self._sizes: dict[tuple[int, Key], int] = {}
         self.bounds = np.empty((0, 2))
-        self.position = 0
+        self.halo: HaloRows | None = None
         if kind.problem.copy:
             from tileloom.fusion.optimal.copies import add_copy_groups
 
@@ -153,16 +157,27 @@ class KindRows:
         if self.kind.problem.copy:
             groups = list(self.groups.values())
             return min(g.least_energy for g in groups), min(g.least_cycles for g in groups)
-        if not len(self.bounds):
-            return inf, inf
-        return float(self.bounds[:, 0].min()), float(self.bounds[:, 1].min())
+        own = (float(self.bounds[:, 0].min()), float(self.bounds[:, 1].min())) if len(self.bounds) else (inf, inf)
+        tiled = self.halo.least if self.halo is not None else (inf, inf)
+        return min(own[0], tiled[0]), min(own[1], tiled[1])
+
+    def only_tiles(self) -> None:
+        """Leaves only groups below tile loops; none may be listed below them yet."""
+        self.bounds = np.empty((0, 2))
+        self._done = np.zeros(0, dtype=np.bool_)
+        self.groups.clear()
+        self.listed.clear()
+        self._key_numbers.clear()
+        self._changed.clear()
+        self._fronts.clear()
+        self._costs, self._numbers = np.empty((0, 2)), np.empty((0, len(self.numbers)), dtype=np.int64)
+        self.numbers = [{} for _ in self.kind.problem.tensors]
 
     def next_bound(self) -> float:
         """Least objective of a shared tiling whose groups are not listed yet; inf when all are."""
         rest = np.flatnonzero(~self._done)
-        if not len(rest):
-            return inf
-        return self.value(*self.bounds[rest[0]].tolist())
+        own = self.value(*self.bounds[rest[0]].tolist()) if len(rest) else inf
+        return own if self.halo is None else min(own, self.halo.next_bound())
 
     # -- groups
 
@@ -170,6 +185,8 @@ class KindRows:
         """Lists every group whose bound, with `rest` (energy, cycles) of the other problems, is at most `value`."""
         if self.kind.problem.copy:
             return
+        if self.halo is not None:
+            self.halo.expand(value, rest)
         energy, cycles = self.bounds[:, 0] + rest[0], self.bounds[:, 1] + rest[1]
         key = cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
         self._list(np.flatnonzero((key <= value) & ~self._done))
@@ -276,7 +293,9 @@ class KindRows:
         """Bits of the shared tensor's tile (0 in the outermost memory or an untracked one)."""
         found = self._sizes.get((position, key))
         if found is None:
-            found = self._sizes[position, key] = tile_bits(self.kind.spans[position], key)
+            tiled = self.halo is not None and self.halo.holds(key)
+            found = self.halo.size(position, key) if tiled and self.halo else tile_bits(self.kind.spans[position], key)
+            self._sizes[position, key] = found
         return found
 
     def memory(self, key: Key) -> int:

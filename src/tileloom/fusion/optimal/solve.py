@@ -45,11 +45,17 @@ class Solver:
     """One graph, one objective."""
 
     def __init__(
-        self, graph: FusedGraph, kinds: Sequence[KindRows], objective: int, budget: Budget | None = None
+        self,
+        graph: FusedGraph,
+        kinds: Sequence[KindRows],
+        objective: int,
+        budget: Budget | None = None,
+        *,
+        early_reads: bool = False,
     ) -> None:
         self.graph, self.kinds, self.objective = graph, kinds, objective
         self.budget = Budget() if budget is None else budget
-        self.narrow = Narrower(graph, kinds, objective, self.budget)
+        self.narrow = Narrower(graph, kinds, objective, self.budget, early_reads=early_reads)
         self.counts = self.narrow.counts
         self.joiner = Joiner(graph, kinds, objective, self.budget)
         self.best, self.lower = inf, 0.0

@@ -55,7 +55,12 @@ def setting_for(problem: Problem, architecture: Architecture) -> Setting:
         for n in architecture.nodes
     )
     frame = frame_of(problem, replace(architecture, nodes=nodes), FREE)
-    return Setting(problem, architecture, frame.unit, frame.memories, frame.places, frame.dims)
+    return Setting(problem, architecture, frame.unit, frame.memories, frame.places, looped_dims(problem))
+
+
+def looped_dims(problem: Problem) -> tuple[str, ...]:
+    """Dims that may have loops; a problem of a single point keeps one, so that there is something to number."""
+    return tuple(d.name for d in problem.dims if d.extent > 1) or (problem.dims[0].name,)
 
 
 def fused_templates(setting: Setting, sharing: Sharing) -> Iterator[FusedTemplate]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.files import is_file
+from tileloom.core.jsonio import parse_json
 from tileloom.core.yamlio import Document, load_yaml
 from tileloom.mapping.notation.dmazerunner import ExecutionMethod, method_of_loops
 from tileloom.workload.problem import Problem
@@ -99,7 +101,7 @@ def _built(document: Document, body: Mapping[str, Any], problem: Problem) -> Exe
 
 
 def _is_printed(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size <= MAX_BYTES and _PRINTED in path.read_text("utf-8", "replace")
+    return is_file(path) and path.stat().st_size <= MAX_BYTES and _PRINTED in path.read_text("utf-8", "replace")
 
 
 def _printed(path: Path, problem: Problem) -> ExecutionMethod:
@@ -111,7 +113,7 @@ def _printed(path: Path, problem: Problem) -> ExecutionMethod:
         orders = _listed(following.partition(_ORDERS)[2]) if _ORDERS in following else [[], []]
         columns = [tuple(level) for level in levels]
         dram_order, spm_order = (tuple(map(str, o)) for o in orders)
-    except (ValueError, TypeError) as error:
+    except (InputError, ValueError, TypeError) as error:
         raise InputError(
             f"{path}:{number}: not factors and orders as dMazeRunner prints them", file=str(path)
         ) from error
@@ -137,4 +139,4 @@ def _printed(path: Path, problem: Problem) -> ExecutionMethod:
 def _listed(text: str) -> Any:
     """Nested tuples or lists of numbers and names as Python prints them."""
     brackets = text.strip().replace("(", "[").replace(")", "]").replace("'", '"')
-    return json.loads(re.sub(r",\s*]", "]", brackets))
+    return parse_json(re.sub(r",\s*]", "]", brackets))

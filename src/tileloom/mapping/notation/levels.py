@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from tileloom.architecture.model import Architecture, Fanout, Memory
 from tileloom.core.errors import UnsupportedError
-from tileloom.mapping.normalise import canonical, hoist, normalise
+from tileloom.mapping.normalise import canonical_steps, hoist, normalise
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, TreeNode, walk
 from tileloom.workload.problem import Problem
 
 Extents = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """A loop that is left with its trips: those of all tiles but the last, when the tile does not divide.
 
     even  its tiles are of one size in every tile around it, so that it may change places with other loops of its dim
@@ -61,7 +61,7 @@ class Levels:
                 now = current[turn.dim]
                 tile = now // turn.trips if turn.even else turn.loop.tile
                 current[turn.dim] = tile
-                nodes.append(replace(turn.loop, tile=tile))
+                nodes.append(turn.loop if turn.loop.tile == tile else replace(turn.loop, tile=tile))
         return MappingTree((*(n for n in nodes if not isinstance(n, Hold) or n.tensors), Compute(self.unit)))
 
 
@@ -75,7 +75,7 @@ class _Open:
         """Loops in time first. Those of one dim may only change places when they divide."""
         temporal = tuple(t for t in self.loops if not t.loop.spatial)
         spatial = tuple(t for t in self.loops if t.loop.spatial)
-        for dim in {t.dim for t in self.loops}:
+        for dim in {t.dim for t in self.loops if not t.even}:
             before = [t for t in self.loops if t.dim == dim]
             after = [t for t in (*temporal, *spatial) if t.dim == dim]
             if before != after and not all(t.even for t in before):
@@ -150,14 +150,12 @@ def form(mapping: MappingTree, problem: Problem) -> Form:
     temporal: list[object] = []
     spatial: list[object] = []
     held: list[tuple[str, str, str]] = []
-    for step in walk(canonical(mapping, problem), problem.extents):
-        node = step.node
+    for node, trips, divides in canonical_steps(mapping, problem):
         if isinstance(node, Loop):
             if held:
                 found.append(tuple(sorted(held)))
                 held = []
-            tile = None if node.divides(step.outside[node.dim]) else node.tile
-            place = (node.target or "", node.axis or "", node.dim, step.trips, tile or 0)
+            place = (node.target or "", node.axis or "", node.dim, trips, 0 if divides else node.tile)
             (spatial if node.spatial else temporal).append(place)
         elif isinstance(node, Hold):
             if temporal or spatial:
@@ -180,7 +178,7 @@ def reuse_losses(
     """
     flat = levels.tree(problem.extents)
     back = hoist(flat, problem) if stationary else flat
-    if form(back, problem) == form(mapping, problem):
+    if back == mapping or form(back, problem) == form(mapping, problem):
         return []
     if stationary:
         return [
@@ -243,7 +241,7 @@ def on_places(level: Level, places: Iterable[Place]) -> tuple[tuple[Turn, ...], 
             f"E-AXIS: a loop over '{stray[0].dim}' lies on {where}, which is not below '{level.memory}'"
         )
     ordered = sorted(level.spatial, key=lambda t: order[t.loop.target or "", t.loop.axis or ""])
-    for dim in {t.dim for t in ordered}:
+    for dim in {t.dim for t in ordered if not t.even}:
         before, after = ([t for t in turns if t.dim == dim] for turns in (level.spatial, ordered))
         if before != after and not all(t.even for t in before):
             raise UnsupportedError(

@@ -55,8 +55,8 @@ def letters_of(problem: Problem) -> dict[str, str]:
 def mapping_to_timeloop(mapping: MappingTree, problem: Problem, architecture: Architecture) -> Written:
     """Directives for every memory that holds a tensor.
 
-    Raises UnsupportedError where there is no form (levels.to_levels), for arrays of more than two axes, a dim on both
-    axes (E-AXIS), and tiles whose remainders are not in the last tile alone (E-RESID).
+    Raises UnsupportedError where there is no form (levels.to_levels), for arrays of more than two axes (E-AXIS), and
+    tiles whose remainders are not in the last tile alone (E-RESID). A dim on both axes takes two spatial directives.
     """
     levels = to_levels(mapping, problem, NAME)
     losses = reuse_losses(mapping, problem, levels, stationary=True, notation=NAME)
@@ -76,7 +76,7 @@ def mapping_to_timeloop(mapping: MappingTree, problem: Problem, architecture: Ar
         order = _permutation(problem, letters, inner_first)
         lines.append(f"- {{target: {scalar(level.memory)}, type: temporal, factors: {factors}, permutation: {order}}}")
         if places:
-            lines.append(_spatial(problem, letters, level, places, residual, losses))
+            lines += _spatial(problem, letters, level, places, residual, losses)
         bypasses.append(_bypass(level.memory, level.kept, tensors))
     renamed = {letters[d]: d for d in problem.extents if letters[d] != d}
     if renamed:
@@ -136,7 +136,7 @@ def _spatial(
     places: Sequence[Place],
     residual: Mapping[int, tuple[int, int]],
     losses: list[str],
-) -> str:
+) -> list[str]:
     xs, ys = _axes(places, level.memory)
     spread = dict(zip(places, on_places(level, places)))
     on_x = [t for t in spread.get(xs, ()) if t.trips > 1] if xs else []
@@ -144,19 +144,28 @@ def _spatial(
     _once(on_x, f"on the X axis below '{level.memory}'")
     _once(on_y, f"on the Y axis below '{level.memory}'")
     both = {t.dim for t in on_x} & {t.dim for t in on_y}
-    if both:
-        raise UnsupportedError(
-            f"E-AXIS: {', '.join(sorted(both))} lies on both axes below '{level.memory}'; {NAME} has no word for it"
-        )
     for place, letter in ((xs, "X"), (ys, "Y")):
         if place is not None and place.axis.upper() != letter:
             losses.append(f"the name of axis {place.fanout}.{place.axis}, which is the {letter} axis")
-    first = [t.dim for t in reversed(on_x)]
-    # X takes the leading dims of the permutation. Dims of one trip all follow, so that none of them counts as X.
-    order = _permutation(problem, letters, [*first, *(t.dim for t in reversed(on_y))])
-    factors = _factors(problem, letters, level.spatial, residual)
-    target = scalar(level.memory)
-    return f"- {{target: {target}, type: spatial, factors: {factors}, permutation: {order}, split: {len(first)}}}"
+    parts = [(on_x, on_y)]
+    if both:
+        # One directive has one factor per dim; the one of the outer axis comes first.
+        parts = [([], on_y), (on_x, [])]
+        losses.append(
+            f"E-AXIS: {', '.join(sorted(both))} lies on both axes below '{level.memory}': written as a directive for each, where "
+            f"{NAME} takes one; give it a level that stores nothing between the axes"
+        )
+    lines = []
+    for leading, behind in parts:
+        first = [t.dim for t in reversed(leading)]
+        # X takes the leading dims of the permutation. Dims of one trip all follow, so that none of them counts as X.
+        order = _permutation(problem, letters, [*first, *(t.dim for t in reversed(behind))])
+        factors = _factors(problem, letters, [*behind, *leading], residual)
+        lines.append(
+            f"- {{target: {scalar(level.memory)}, type: spatial, factors: {factors}, permutation: {order}, "
+            f"split: {len(first)}}}"
+        )
+    return lines
 
 
 def _axes(places: Sequence[Place], memory: str) -> tuple[Place | None, Place | None]:
@@ -183,15 +192,26 @@ def mapping_from_timeloop(
     return _Reader(document, problem, architecture).read()
 
 
+_Factors = dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """One spatial directive; `split` and the permutation as written, innermost first."""
+
+    factors: _Factors
+    order: list[str]
+    split: int | None
+    place: At
+
+
 @dataclass
 class _Directives:
-    """What a memory's directives say; `split` and the permutations as written, innermost first."""
+    """What a memory's directives say; the permutation as written, innermost first. Spatial ones: the outer axis first."""
 
-    temporal: dict[str, tuple[int, int]] = field(default_factory=dict)
-    spatial: dict[str, tuple[int, int]] = field(default_factory=dict)
+    temporal: _Factors = field(default_factory=dict)
+    spatial: list[_Spread] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
-    spread: list[str] = field(default_factory=list)
-    split: int | None = None
     bypass: set[str] = field(default_factory=set)
     place: At = ()
 
@@ -233,7 +253,8 @@ class _Reader:
         current = dict(self.problem.extents)
         for name, found in memories.items():
             if name not in groups:
-                loops = [(n, d) for n in ("temporal", "spatial") for d, (f, _) in getattr(found, n).items() if f > 1]
+                every = (found.temporal, *(s.factors for s in found.spatial))
+                loops = [d for factors in every for d, (f, _) in factors.items() if f > 1]
                 if loops:
                     self.fault(
                         found.place,
@@ -290,15 +311,18 @@ class _Reader:
         factors = self.factors(item.get("factors", ""), (*place, "factors"))
         order = self.permutation(item.get("permutation"), (*place, "permutation"), "split" in item)
         if kind == "temporal":
+            if found.order:
+                return self.fault(place, f"a second temporal directive for '{target}'; one memory has one")
             found.temporal, found.order = factors, order
             return None
-        found.spatial, found.spread = factors, order
         split = item.get("split")
         if split is not None and (
             isinstance(split, bool) or not isinstance(split, int) or not 0 <= split <= len(order)
         ):
             return self.fault((*place, "split"), f"split is {str(split)[:40]}; expected 0 to {len(order)}")
-        found.split = split if isinstance(split, int) else None
+        if len(found.spatial) == 2:
+            return self.fault(place, f"another spatial directive for '{target}'; two are taken, one for each axis")
+        found.spatial.append(_Spread(factors, order, split if isinstance(split, int) else None, place))
         return None
 
     def bypass(self, item: Mapping[str, Any], place: At, found: _Directives) -> None:
@@ -368,7 +392,7 @@ class _Reader:
         for dim, extent in self.problem.extents.items():
             last, self.inner[dim] = 0, 1
             for found in memories.values():
-                for factors in (found.temporal, found.spatial):
+                for factors in (found.temporal, *(s.factors for s in found.spatial)):
                     factor, residual = factors.get(dim, (1, 1))
                     last = last * factor + residual - 1
                     self.inner[dim] *= factor
@@ -380,24 +404,27 @@ class _Reader:
 
     def level(self, name: str, found: _Directives, places: Sequence[Place], current: dict[str, int]) -> Level:
         temporal = self.turns(found.temporal, list(reversed(found.order or list(self.problem.extents))), current, None)
-        spread = [d for d in found.spread if found.spatial.get(d, (1, 1))[0] > 1]
-        if spread and not places:
-            self.fault(found.place, f"'{name}' has no array below it, but a spatial directive over {' '.join(spread)}")
-            return Level(name, self.kept(found), temporal)
-        cut = len(found.spread) if found.split is None else found.split
-        leading = [d for d in found.spread[:cut] if d in spread]
-        behind = [d for d in found.spread[cut:] if d in spread]
         spatial: tuple[Turn, ...] = ()
-        if spread:
-            xs, ys = _axes(places, name)
-            self.room(name, found, spread, leading, behind, (xs, ys))
-            for dims, place in ((behind, ys), (leading, xs)):
-                spatial += self.turns(found.spatial, list(reversed(dims)), current, place)
+        for one in found.spatial:
+            spread = [d for d in one.order if one.factors.get(d, (1, 1))[0] > 1]
+            if spread and not places:
+                self.fault(
+                    one.place, f"'{name}' has no array below it, but a spatial directive over {' '.join(spread)}"
+                )
+                return Level(name, self.kept(found), temporal)
+            cut = len(one.order) if one.split is None else one.split
+            leading = [d for d in one.order[:cut] if d in spread]
+            behind = [d for d in one.order[cut:] if d in spread]
+            if spread:
+                xs, ys = _axes(places, name)
+                self.room(name, one, spread, leading, behind, (xs, ys))
+                for dims, place in ((behind, ys), (leading, xs)):
+                    spatial += self.turns(one.factors, list(reversed(dims)), current, place)
         return Level(name, self.kept(found), temporal, spatial)
 
-    def room(self, name: str, found: _Directives, spread: list[str], leading: list[str], behind: list[str],
+    def room(self, name: str, found: _Spread, spread: list[str], leading: list[str], behind: list[str],
              axes: tuple[Place | None, Place | None]) -> None:  # fmt: skip
-        trips = {d: found.spatial[d][0] for d in spread}
+        trips = {d: found.factors[d][0] for d in spread}
         loops = [(d, trips[d]) for d in reversed(spread)]
         xs, ys = axes
         for dims, place, letter in ((leading, xs, "X"), (behind, ys, "Y")):

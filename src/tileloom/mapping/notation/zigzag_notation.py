@@ -17,6 +17,7 @@ from tileloom.mapping.notation.registry import Notation, ReadMapping, Written
 from tileloom.mapping.tree import Compute, Hold, Loop, MappingTree, TreeNode
 from tileloom.mapping.yaml import scalar
 from tileloom.workload.frontends.zigzag_files import MappingRule, read_mapping, rule_for
+from tileloom.workload.frontends.zigzag_layer import REST, filled_order
 from tileloom.workload.problem import Problem
 
 Loops = Sequence[tuple[str, int]]
@@ -107,7 +108,7 @@ def tree_of_rule(rule: MappingRule, problem: Problem, architecture: Architecture
         for d, _ in listed
         if d.upper() not in names and d not in names
     ]
-    faults += [f"loop '{d}' has size {n}; expected at least 1" for d, n in listed if n < 1]
+    faults += [f"loop '{d}' has size {n}; expected at least 1" for d, n in listed if n < 1 and n != REST]
     if rule.order is None:
         faults.append("temporal_ordering is missing; without it ZigZag searches for one")
     if faults:
@@ -116,8 +117,12 @@ def tree_of_rule(rule: MappingRule, problem: Problem, architecture: Architecture
     def ours(dim: str) -> str:
         return names[dim] if dim in names else names[dim.upper()]
 
-    temporal = [(ours(d), n) for d, n in rule.order or () if n > 1]
     spatial = {axes[d]: [(ours(dim), n) for dim, n in loops if n > 1] for d, loops in rule.spatial}
+    time = dict(problem.extents)
+    for dim, n in (x for loops in spatial.values() for x in loops):
+        time[dim] //= n
+    order = filled_order([(ours(d), n) for d, n in rule.order or ()], time)
+    temporal = [(d, n) for d, n in order if n > 1]
     left = dict(problem.extents)
     for dim, n in [*temporal, *(x for loops in spatial.values() for x in loops)]:
         left[dim] = left[dim] // n if left[dim] % n == 0 else 0
@@ -178,10 +183,12 @@ def _allocated(
 
 
 def _fits(memory: Memory, problem: Problem, tile: Mapping[str, int]) -> bool:
-    held = {t: t.footprint(tile) * memory.bits_of(t) * memory.buffers for t in problem.tensors if memory.allows(t)}
+    if memory.capacity_bits is None and not memory.partitions:
+        return True
+    held = [(t, t.footprint(tile) * memory.bits_of(t) * memory.buffers) for t in problem.tensors if memory.allows(t)]
     if memory.partitions:
-        return all(sum(bits for t, bits in held.items() if part.has(t)) <= size for part, size in memory.partitions)
-    return memory.capacity_bits is None or sum(held.values()) <= memory.capacity_bits
+        return all(sum(bits for t, bits in held if part.has(t)) <= size for part, size in memory.partitions)
+    return memory.capacity_bits is None or sum([bits for _, bits in held]) <= memory.capacity_bits
 
 
 def _read(path: Path, problem: Problem | None, architecture: Architecture | None, layer: str | None) -> ReadMapping:

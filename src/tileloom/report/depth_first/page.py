@@ -14,7 +14,7 @@ from tileloom.core.files import write_text_atomic
 from tileloom.report import quantities as q
 from tileloom.report.depth_first.heat import heat_maps, megacycles, millijoule
 from tileloom.report.depth_first.plots import CYCLE_PARTS, ENERGY_PARTS, access_bars, part_bars, top_memories, trade_off
-from tileloom.report.markup import Child, Safe, el, join
+from tileloom.report.markup import Child, Safe, damaged_record, el, join
 from tileloom.report.palette import scheme_rules
 
 Data = Mapping[str, Any]
@@ -33,9 +33,13 @@ def write_page(folder: str | Path) -> Path:
         data = json.loads((out / "report.json").read_text(encoding="utf-8"))
         if data.get("format") != FORMAT:
             raise ValueError(f"its format is not '{FORMAT}'")
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{out / 'report.json'}: cannot be read: {error}") from error
-    write_text_atomic(out / "report.html", render(data))
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{out / 'report.json'}: cannot be read: {str(error)[:200]}") from error
+    try:
+        page = render(data)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise damaged_record(out / "report.json", error) from error
+    write_text_atomic(out / "report.html", page)
     return out / "report.html"
 
 

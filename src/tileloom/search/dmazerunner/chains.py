@@ -1,7 +1,8 @@
 """Factors of a loop whose tiles need not divide, as tables for the walk in uneven.py.
 
 A tile is cut evenly: into ceil(tile / factor) from each level to the next, so no iteration is idle and no larger tile with
-as many iterations is looked at, which the model never prefers. Perfect splits are among them.
+as many iterations is looked at, which the model never prefers. Perfect splits are among them. Every tile of a chain is
+ceil(extent / x) for some x, since ceil(ceil(n / a) / b) = ceil(n / (a * b)): about 2 * sqrt(extent) of them in all.
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ Chain = tuple[int, int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChainTables:
-    """Chains of all loops as three tables in a row: PEs, then what one and all PEs hold, then the rest.
+    """Chains of all loops as tables in a row: tiles in the scratchpad, then tiles in a PE under each, then the rest.
 
-    loops   int64[loops + 1]: first row in `spaces` of each loop
-    spaces  int64[rows, (PEs, first row in `arrays`)], one more row at the end; ascending within a loop
-    arrays  int64[rows, (tile in one PE, tile in all, first row in `outer`)], one more at the end
-    outer   int64[rows, (SPM factor, tile in the scratchpad, DRAM factor)]; tiles ascending
+    tiles   int64[loops, most]: of each loop, ascending;  counts int64[loops]: how many
+    starts  int64[loops]: first row in `holds` of each loop
+    holds   int64[rows + 1]: first row in `rows` of each tile in the scratchpad
+    rows    int64[rows + 1, (tile in one PE, first row in `cuts`)], tiles ascending
+    cuts    int64[rows, (PEs, tile in all of them, SPM factor)], PEs ascending
     """
 
-    loops: Ints
-    spaces: Ints
-    arrays: Ints
-    outer: Ints
+    tiles: Ints
+    counts: Ints
+    starts: Ints
+    holds: Ints
+    rows: Ints
+    cuts: Ints
 
 
 def even_tiles(extent: int) -> Iterator[tuple[int, int]]:
@@ -58,23 +62,37 @@ def chains(extent: int) -> list[Chain]:
     ]
 
 
-def chain_tables(extents: tuple[int, ...], pes: int, rf_values: float) -> ChainTables:
-    """Those that leave out what no chip of this many PEs and values per PE can take."""
-    loops = [0]
-    spaces: list[tuple[int, int]] = []
-    arrays: list[tuple[int, int, int]] = []
-    outer: list[tuple[int, int, int]] = []
-    for extent in extents:
-        kept = sorted({c for c in chains(extent) if c[0] <= pes and c[1] <= rf_values})
-        for i, (space, one, array, spm, held, dram) in enumerate(kept):
-            before = kept[i - 1] if i else None
-            if before is None or before[0] != space:
-                spaces.append((space, len(arrays)))
-            if before is None or before[:3] != (space, one, array):
-                arrays.append((one, array, len(outer)))
-            outer.append((spm, held, dram))
-        loops.append(len(spaces))
-    spaces.append((0, len(arrays)))
-    arrays.append((0, 0, len(outer)))
-    tables = (np.array(t, dtype=np.int64) for t in (loops, spaces, arrays, outer))
-    return ChainTables(*tables)
+def chain_tables(
+    extents: tuple[int, ...], pes: int, rf_values: float, alone: frozenset[int], whole: frozenset[int]
+) -> ChainTables:
+    """Those that leave out what no chip of this many PEs and values per PE can take.
+
+    alone  loops that must not be spatial;  whole: loops that must not run at DRAM level
+    """
+    tiles: list[list[int]] = []
+    starts, holds = [0], []
+    rows: list[tuple[int, int]] = []
+    cuts: list[tuple[int, int, int]] = []
+    for v, extent in enumerate(extents):
+        kept = sorted(
+            (held, one, space, array, spm)
+            for space, one, array, spm, held, dram in chains(extent)
+            if space <= (1 if v in alone else pes) and one <= rf_values and (v not in whole or dram == 1)
+        )
+        tiles.append(sorted({c[0] for c in kept}))
+        before = (0, 0)
+        for held, one, *cut in kept:
+            if before[0] != held:
+                holds.append(len(rows))
+            if before != (held, one):
+                rows.append((one, len(cuts)))
+            before = (held, one)
+            cuts.append((cut[0], cut[1], cut[2]))
+        starts.append(len(holds))
+    holds.append(len(rows))
+    rows.append((0, len(cuts)))
+    padded = np.ones((len(tiles), max(1, *(len(t) for t in tiles))), dtype=np.int64)
+    for v, listed in enumerate(tiles):
+        padded[v, : len(listed)] = listed
+    arrays = ([len(t) for t in tiles], starts[:-1], holds, rows, cuts or [(1, 1, 1)])
+    return ChainTables(padded, *(np.array(a, dtype=np.int64) for a in arrays))

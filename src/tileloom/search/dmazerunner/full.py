@@ -23,6 +23,7 @@ from tileloom.mapping.notation.dmazerunner import ExecutionMethod
 from tileloom.search.dmazerunner.bounds import bound_arrays
 from tileloom.search.dmazerunner.chains import chain_tables
 from tileloom.search.dmazerunner.kernels import walk
+from tileloom.search.dmazerunner.outer import outer_tiles, register_front
 from tileloom.search.dmazerunner.uneven import walk_uneven
 
 GOALS = ("energy", "latency", "edp")
@@ -95,27 +96,28 @@ def uneven_optimum(
     """`optimum` of the corrected model over tiles that need not divide, cut evenly (chains.py)."""
     place = GOALS.index(goal)
     a, b = nest_arrays(nest), bound_arrays(nest, chip, faithful=False)
-    t = chain_tables(nest.extents, chip.cgra_size, chip.rf_elements)
-    finished, floor, methods, left_out, value, factors, rows = walk_uneven(
-        a.axes, a.starts, a.reductions, a.output_loops, a.filters, a.table_starts, a.table, chip_numbers(nest, chip),
-        a.most, np.array(nest.extents, dtype=np.int64), t.loops, t.spaces, t.arrays, t.outer, _limits(chip, pruning),
-        pruning.no_feature_dram, pruning.no_spatial_reduction, place, known, b.sizes, b.lacking, b.exclusive, b.dma,
-        *_axis_loops(nest), most_steps,
+    numbers, limits, extents = chip_numbers(nest, chip), _limits(chip, pruning), np.array(nest.extents, dtype=np.int64)
+    alone = nest.reductions if pruning.no_spatial_reduction else frozenset()
+    whole = nest.filters if pruning.no_feature_dram else frozenset()
+    t = chain_tables(nest.extents, chip.cgra_size, chip.rf_elements, alone, whole)
+    everything = chain_tables(nest.extents, chip.cgra_size, chip.rf_elements, frozenset(), frozenset())
+    front = register_front(a.axes, a.starts, limits, b.lacking, everything.tiles, everything.counts)
+    picked, floors = outer_tiles(
+        place, a.axes, a.starts, limits, numbers, b.lacking, b.exclusive, t.tiles, t.counts, extents, front, known
+    )
+    rest, methods, left_out, value, factors, rows = walk_uneven(
+        a.axes, a.starts, a.reductions, a.output_loops, a.table_starts, a.table, numbers, a.most, limits, b.lacking,
+        b.exclusive, t.tiles, t.starts, t.holds, t.rows, t.cuts, extents, front, picked, floors,
+        np.argsort(floors, kind="stable"), place, known, most_steps,
     )  # fmt: skip
     best = _best(nest, value, factors, rows) if value < known else None
-    return Optimum(best=best, evaluated=int(methods), left_out=int(left_out), proven=bool(finished), floor=float(floor))
-
-
-def _axis_loops(nest: Nest) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Per operand and loop: whether it is the first on an axis, and whether it is alone there."""
-    shape = (len(nest.operands), len(nest.loops))
-    owns, alone = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
-    for o, operand in enumerate(nest.operands):
-        for axis in operand.axes:
-            if axis.terms:
-                owns[o, axis.terms[0][0]] = True
-                alone[o, axis.terms[0][0]] = len(axis.terms) == 1
-    return owns, alone
+    return Optimum(
+        best=best,
+        evaluated=int(methods),
+        left_out=int(left_out),
+        proven=not np.isfinite(rest),
+        floor=float(min(rest, value)),
+    )
 
 
 def _best(nest: Nest, value: float, factors: Ints, rows: Ints) -> Best:

@@ -20,8 +20,8 @@ from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.mapping.legality import check_mapping
 from tileloom.mapping.notation.dmazerunner import Converted, ExecutionMethod, to_tree
 from tileloom.search.dmazerunner.auto import START, auto_optimize
-from tileloom.search.dmazerunner.full import Exploration, optimum, uneven_optimum
-from tileloom.search.dmazerunner.reasons import why_none
+from tileloom.search.dmazerunner.full import Exploration, Optimum, optimum, uneven_optimum
+from tileloom.search.dmazerunner.reasons import too_small, why_none
 from tileloom.search.objective import Objective, SearchResult, Status
 from tileloom.workload.problem import Problem
 
@@ -81,6 +81,9 @@ class AutoOptimizer:
         started = perf_counter()
         model = _model(self.model, self.name)
         nest, chip = Nest.of(problem), chip_of(problem, architecture, model.options)
+        # Its filters are dropped in the end, so only what no filter can mend is final.
+        if reasons := too_small(nest, chip):
+            return _infeasible(self.name, problem, objective, started, reasons)
         found = auto_optimize(
             nest,
             chip,
@@ -111,7 +114,7 @@ class DmazerunnerMapper:
     no_feature_dram: bool = False
     no_spatial_reduction: bool = False
     imperfect: bool = False
-    max_steps: int = 20_000_000
+    max_steps: int = 100_000_000
     model: CostModel | None = None
 
     name: ClassVar[str] = "dmazerunner"
@@ -136,6 +139,8 @@ class DmazerunnerMapper:
         model = _model(self.model, self.name)
         nest, chip = Nest.of(problem), chip_of(problem, architecture, model.options)
         pruning = self._pruning()
+        if reasons := too_small(nest, chip, pruning):
+            return _infeasible(self.name, problem, objective, started, reasons)
         if self.imperfect and model.faithful:
             raise UnsupportedError(
                 "dMazeRunner itself has tiles that divide only: leave --imperfect out, or take mode=corrected"
@@ -147,10 +152,12 @@ class DmazerunnerMapper:
         quick = auto_optimize(nest, chip, start, faithful=model.faithful).exploration.best
         known = quick[objective] if quick and not valid(nest, chip, quick[objective].method, pruning) else None
         value = known.value if known else inf
-        proven = optimum(nest, chip, objective, pruning, faithful=model.faithful, known=value)
-        best = proven.best or known
+        even = Optimum(best=None, evaluated=0, left_out=0)
+        if known is None or not self.imperfect:
+            even = optimum(nest, chip, objective, pruning, faithful=model.faithful, known=value)
+        proven, best = even, even.best or known
         if self.imperfect:
-            even, value = proven, best.value if best else inf
+            value = best.value if best else inf
             proven = uneven_optimum(nest, chip, objective, pruning, known=value, most_steps=self.max_steps)
             best = proven.best or best
             proven = replace(proven, evaluated=proven.evaluated + even.evaluated)
@@ -172,6 +179,20 @@ def _model(model: CostModel | None, mapper: str) -> DmazerunnerModel:
     return model
 
 
+def _infeasible(
+    name: str, problem: Problem, objective: Objective, started: float, reasons: tuple[str, ...]
+) -> SearchResult:
+    return SearchResult(
+        problem=problem,
+        objective=objective,
+        status="infeasible",
+        evaluated=0,
+        seconds=perf_counter() - started,
+        mapper=name,
+        reasons=reasons,
+    )
+
+
 def _result(
     name: str,
     problem: Problem,
@@ -186,15 +207,9 @@ def _result(
     proven: bool = False,
 ) -> SearchResult:
     if found.best is None:
-        return SearchResult(
-            problem=problem,
-            objective=objective,
-            status="infeasible",
-            evaluated=found.methods,
-            seconds=perf_counter() - started,
-            mapper=name,
-            reasons=why_none(Nest.of(problem), chip, found.pruning),
-            explain=explain,
+        reasons = why_none(Nest.of(problem), chip, found.pruning)
+        return replace(
+            _infeasible(name, problem, objective, started, reasons), evaluated=found.methods, explain=explain
         )
     method = found.best[objective].method
     converted, broken = _legal_tree(method, problem, architecture)

@@ -12,9 +12,14 @@ from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.search.dmazerunner.full import count_methods
 
 
+def too_small(nest: Nest, chip: DmazeChip, pruning: Pruning = NO_FILTERS) -> tuple[str, ...]:
+    """Memories that cannot hold even the smallest tiles; found without a search, nothing is compiled for it."""
+    return tuple(_memories(nest, chip, pruning))
+
+
 def why_none(nest: Nest, chip: DmazeChip, pruning: Pruning = NO_FILTERS) -> tuple[str, ...]:
     """What does not fit, each alone; where only several together do, the filters by name."""
-    found = tuple(_memories(nest, chip, pruning)) or tuple(_filters(nest, chip, pruning))
+    found = too_small(nest, chip, pruning) or tuple(_filters(nest, chip, pruning))
     if found:
         return found
     return (

@@ -1,7 +1,5 @@
-"""Walks all execution methods of a layer with tiles that need not divide, depth first, cutting branches by bounds.
-
-The shape of the walk is that of kernels.py: factors for PEs, then what the PEs hold, then the rest. Which factors there are
-is in chains.py, what bounds hold in bounds.py.
+"""Searches execution methods of a layer with tiles that need not divide: for each tile in the scratchpad that outer.py
+lists, what registers hold, then which PEs share it, cutting branches by the bounds of floors.py.
 """
 
 from __future__ import annotations
@@ -9,223 +7,128 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from tileloom.cost.kernels.dmazerunner import BASE_PJ, DRAM, NET, SPM, array_stage, evaluate, footprint
-from tileloom.search.dmazerunner.bounds import choice_bounds, least_traffic, least_value, merit
-from tileloom.search.dmazerunner.kernels import BANK_BYTES, BANKS, MIN_PE, MIN_RF, MIN_SPM, PES, RF_VALUES, VALUE_BYTES
+from tileloom.cost.kernels.dmazerunner import EDP, ENERGY, array_stage, evaluate
+from tileloom.search.dmazerunner.floors import (
+    group_floor,
+    leaf_floor,
+    most_cycles,
+    outer_stage,
+    register_floor,
+    too_slow,
+    touched,
+)
+from tileloom.search.dmazerunner.kernels import MIN_PE, MIN_RF, PES, RF_VALUES
+from tileloom.search.dmazerunner.outer import held_values
 
 
 @njit(cache=True, nogil=True)
-def prefix_value(goal, extents, space, chosen, widest, limits, pj, dma_cycles):
-    """Lower bound of the objective when PEs are shared out to loops 0 .. chosen - 1; widest: most for each other loop."""
-    passes, used, rest, others = 1.0, 1.0, 1.0, 1.0
-    for v in range(extents.shape[0]):
-        if v < chosen:
-            passes *= -(-extents[v] // space[v])
-            used *= space[v]
-        else:
-            rest *= extents[v]
-            others *= widest[v]
-    room = min(others, limits[PES] / used)
-    return merit(goal, pj, max(passes * rest / room, dma_cycles))
-
-
-@njit(cache=True, nogil=True)
-def register_value(goal, owns, alone, reductions, foot, extents, space, rf, array, chosen, values, numbers,
-                   floor_pj, floor_dma):  # fmt: skip
-    """Lower bound of the objective when all PEs and the registers of loops 0 .. chosen - 1 are given out, for layers
-    in which at most one operand is reused between scratchpad and PEs (see bounds.py).
-
-    owns   bool[operands, loops]: the loop is the first on an axis, so a tile has at least its extent there
-    alone  bool[operands, loops]: the loop is alone on an axis;  foot int64[operands]: values of the tiles chosen so far
-    values per PE limit what other loops can hold: each tile grows with its loops
-    """
-    n, m = extents.shape[0], foot.shape[0]
-    network, spread, once = np.ones(m), np.ones(m), np.ones(m)
-    compute = 1.0
-    for v in range(n):
-        given = v < chosen
-        if given:
-            passes = float(-(-extents[v] // array[v]))
-            compute *= passes * rf[v]
-        else:
-            compute *= -(-extents[v] // space[v])
-            filled = 0
-            for o in range(m):
-                if alone[o, v]:
-                    filled += foot[o]
-            most = max(1.0, values // filled) if filled > 0 else float(extents[v])
-            passes = max(1.0, extents[v] / (space[v] * most))
-        for o in range(m):
-            receivers = 1 if o == 0 and reductions[v] else space[v]
-            if owns[o, v]:
-                moved = passes * receivers * rf[v] if given else float(extents[v])
-                network[o] *= moved
-                once[o] *= moved
-                spread[o] *= passes * array[v] if given else float(extents[v])
-            else:
-                network[o] *= passes * receivers
-                once[o] *= receivers
-                spread[o] *= passes
-    least = np.inf
-    for reused in range(m):
-        pj, widest = floor_pj + once[reused] * numbers[NET], 0.0
-        for o in range(m):
-            if o != reused:
-                pj += (2 if o == 0 else 1) * (network[o] * numbers[NET] + spread[o] * numbers[SPM])
-                widest = max(widest, spread[o])
-        cycles = max(compute, widest) if reused == 0 else compute + widest
-        least = min(least, merit(goal, pj, max(cycles, floor_dma)))
-    return least
-
-
-@njit(cache=True, nogil=True)
-def held_values(axes, starts, tile, foot):
-    """Values of a tile of all operands; fills foot, those of each."""
-    total = 0
-    for o in range(starts.shape[0] - 1):
-        foot[o] = footprint(axes, starts[o], starts[o + 1], tile)
-        total += foot[o]
-    return total
-
-
-@njit(cache=True, nogil=True)
-def scratchpad_fits(axes, starts, limits, tile):
-    """-1 when the tile does not fit, 0 when it leaves too much unused, 1 otherwise."""
-    held, banks = 0.0, 0.0
-    for o in range(starts.shape[0] - 1):
-        size = footprint(axes, starts[o], starts[o + 1], tile) * limits[VALUE_BYTES]
-        held += size
-        banks += np.ceil(size / limits[BANK_BYTES])
-    usable = limits[BANKS] * limits[BANK_BYTES]
-    if banks > limits[BANKS] or held > usable:
-        return -1
-    return 0 if held / usable < limits[MIN_SPM] else 1
-
-
-@njit(cache=True, nogil=True)
-def walk_uneven(axes, starts, reductions, output_loops, filters, table_starts, table, numbers, most_rows,
-                extents, loops, spaces, arrays, outer, limits, no_feature_dram, no_spatial_reduction,
-                goal, known, sizes, lacking, exclusive, dma, owns, alone, most_steps):  # fmt: skip
+def walk_uneven(axes, starts, reductions, output_loops, table_starts, table, numbers, most_rows, limits, lacking, exclusive,
+                tiles, first_holds, holds, rows, cuts, extents, front, picked, floors, order, goal, known, most_steps):  # fmt: skip
     """The least value of an objective below `known`.
 
-    loops, spaces, arrays, outer   see ChainTables;  goal, sizes, lacking, exclusive, dma   see kernels.walk
-    owns, alone   see register_value
-    Returns (whether all was walked in most_steps steps, least the whole space can have, methods costed, branches left,
-    value, factors int64[4, loops] as DRAM, SPM, RF, SPATIAL, rows int64[2]).
+    tiles, first_holds, holds, rows, cuts   see ChainTables (first_holds: its `starts`)
+    front                                   see register_front
+    picked, floors, order                   tiles in the scratchpad, their bounds, and by ascending bound
+    Returns (least the rest can have if most_steps were not enough, otherwise infinity; methods costed; branches left;
+    value; factors int64[4, loops] as DRAM, SPM, RF, SPATIAL; rows int64[2]).
     """
     n, m = extents.shape[0], starts.shape[0] - 1
-    row = np.full(3 * n, -1, dtype=np.int64)
-    at_space, at_array = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    space, rf = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
-    array, whole = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
-    spm, dram = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
-    passes, widest = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
-    low, foot = np.ones(n, dtype=np.int64), np.ones(m, dtype=np.int64)
+    row, hold = np.full(2 * n, -1, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    whole, array = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
+    dram, spm = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
+    rf, space, low = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
+    moved, foot = np.zeros(m, dtype=np.int64), np.ones(m, dtype=np.int64)
+    own, dram_pj, touch, work = np.ones(m), np.zeros(m), np.ones(m), np.ones((6, m))
     fixed, prices = np.empty(1 + 2 * m, dtype=np.int64), np.empty(3 * m)
     scratch = np.empty((4, most_rows, m), dtype=np.int64)
-    found, rows = np.empty(3), np.zeros((3, 2), dtype=np.int64)
+    found, found_rows = np.empty(3), np.zeros((3, 2), dtype=np.int64)
     kept, kept_rows = np.ones((4, n), dtype=np.int64), np.zeros(2, dtype=np.int64)
-    energies, cycles, choices = np.zeros(m), np.zeros(m), 0
-    for v in range(n):
-        last = loops[v + 1] - 1
-        widest[v] = 1 if no_spatial_reduction and reductions[v] else spaces[last, 0]
-    least = least_traffic(sizes, lacking, exclusive, dram, 0)
-    floor_pj, floor_dma = numbers[BASE_PJ] + least * numbers[DRAM], least * dma
-    limit, methods, left_out, position = known, 0, 0, 0
-    floor = prefix_value(goal, extents, space, 0, widest, limits, floor_pj, floor_dma)
-    steps = 0
-    while position >= 0:
-        steps += 1
-        if steps > most_steps:
+    limit, methods, left_out, steps = known, 0, 0, 0
+    quick = exclusive and m == 3
+    turn, rank = np.argsort(-extents, kind="mergesort"), np.zeros(n, dtype=np.int64)
+    group, shares, loads = np.full(n, m, dtype=np.int64), np.ones(n), np.ones(m + 1)
+    for place in range(n):
+        rank[turn[place]] = place
+        for o in range(m):
+            if lacking[o, place]:
+                group[place] = o
+    for number in order:
+        if floors[number] >= limit:
             break
-        v, phase = position % n, position // n
-        if phase == 0:
-            first, end = loops[v], loops[v + 1]
-        elif phase == 1:
-            first, end = spaces[at_space[v], 1], spaces[at_space[v] + 1, 1]
-        else:
-            first, end = arrays[at_array[v], 2], arrays[at_array[v] + 1, 2]
-        here = first if row[position] < 0 else row[position] + 1
-        if here >= end:
-            row[position] = -1
-            position -= 1
-            continue
-        row[position] = here
-        if phase == 0:
-            space[v] = spaces[here, 0]
-            at_space[v] = here
-            used = 1
-            for w in range(v + 1):
-                used *= space[w]
-            if used > limits[PES] or (space[v] > 1 and no_spatial_reduction and reductions[v]):
+        for v in range(n):
+            whole[v] = tiles[v, picked[number, v]]
+            hold[v] = first_holds[v] + picked[number, v]
+        trips = outer_stage(axes, starts, numbers, lacking, exclusive, extents, whole, dram, moved, own, dram_pj)
+        touched(axes, starts, whole, touch)
+        most = np.inf
+        if quick:
+            pj = group_floor(ENERGY, -np.inf, front, whole, lacking, touch, trips, own, dram_pj, moved, numbers, limits[PES],
+                             work) if goal == EDP else 0.0  # fmt: skip
+            most = most_cycles(goal, limit, pj, exclusive, moved, own, trips)
+        position = 0
+        while position >= 0:
+            steps += 1
+            if steps > most_steps:
+                return floors[number], methods, left_out, limit, kept, kept_rows
+            sharing = position >= n
+            v = turn[position - n] if sharing else position
+            if sharing:
+                first, end = rows[row[v], 1], rows[row[v] + 1, 1]
+            else:
+                first, end = holds[hold[v]], holds[hold[v] + 1]
+            here = first if row[position] < 0 else row[position] + 1
+            over, used, values = here >= end, 1, 0
+            if not over:
+                row[position] = here
+                if sharing:
+                    space[v], array[v], spm[v] = cuts[here, 0], cuts[here, 1], cuts[here, 2]
+                    for place in range(position - n + 1):
+                        used *= space[turn[place]]
+                    over = used > limits[PES]
+                else:
+                    rf[v] = rows[here, 0]
+                    shares[v] = whole[v] / rf[v]
+                    for w in range(n):
+                        low[w] = rf[w] if w <= v else 1
+                    values = held_values(axes, starts, low, foot)
+                    over = values > limits[RF_VALUES]
+            if over:
                 row[position] = -1
                 position -= 1
                 continue
-            if prefix_value(goal, extents, space, v + 1, widest, limits, floor_pj, floor_dma) >= limit:
-                left_out += 1
-                continue
-            if v == n - 1:
-                if used / limits[PES] < limits[MIN_PE]:
+            if not sharing:
+                if v < n - 1:
+                    position += 1
                     continue
-                foot[:] = 1
-                if exclusive and register_value(goal, owns, alone, reductions, foot, extents, space, rf, array, 0,
-                                                limits[RF_VALUES], numbers, floor_pj, floor_dma) >= limit:  # fmt: skip
+                if values / limits[RF_VALUES] < limits[MIN_RF]:
+                    continue
+            chosen = position - n + 1 if sharing else 0
+            # Where a loop has one cut only, nothing new is known.
+            if end - first > 1 or chosen == 0 or chosen == n:
+                if quick and too_slow(
+                    most, chosen, turn, whole, shares, rf, space, spm, group, touch, loads, limits[PES]
+                ):
                     left_out += 1
                     continue
-            position += 1
-            continue
-        if phase == 1:
-            rf[v], array[v] = arrays[here, 0], arrays[here, 1]
-            at_array[v] = here
-            for w in range(n):
-                low[w] = rf[w] if w <= v else 1
-            values = held_values(axes, starts, low, foot)
-            if values > limits[RF_VALUES]:
-                row[position] = -1
-                position -= 1
-                continue
-            if v < n - 1:
-                if exclusive and register_value(goal, owns, alone, reductions, foot, extents, space, rf, array, v + 1,
-                                                limits[RF_VALUES], numbers, floor_pj, floor_dma) >= limit:  # fmt: skip
+                if register_floor(goal, limit, chosen, rank, whole, rf, space, spm, lacking, exclusive, foot, touch, trips,
+                                  own, dram_pj, moved, numbers, limits[PES], work) >= limit:  # fmt: skip
                     left_out += 1
                     continue
+            if chosen < n:
                 position += 1
                 continue
-            if values / limits[RF_VALUES] < limits[MIN_RF] or scratchpad_fits(axes, starts, limits, array) < 0:
+            if used / limits[PES] < limits[MIN_PE]:
                 continue
-            for w in range(n):
-                passes[w] = -(-extents[w] // array[w])
             array_stage(axes, starts, reductions, numbers, rf, space, array, fixed, prices)
-            choices = choice_bounds(lacking, exclusive, fixed, prices, passes, numbers[BASE_PJ], energies, cycles)
-            if least_value(goal, energies, cycles, choices, least, dma, numbers) >= limit:
+            if exclusive and leaf_floor(goal, limit, lacking, fixed, prices, spm, trips, own, dram_pj, moved,
+                                        numbers) >= limit:  # fmt: skip
                 left_out += 1
                 continue
-            position += 1
-            continue
-        spm[v], whole[v], dram[v] = outer[here, 0], outer[here, 1], outer[here, 2]
-        if no_feature_dram and filters[v] and dram[v] > 1:
-            continue
-        for w in range(n):
-            low[w] = whole[w] if w <= v else array[w]
-        fits = scratchpad_fits(axes, starts, limits, low)
-        if fits < 0:
-            row[position] = -1
-            position -= 1
-            continue
-        traffic = least_traffic(sizes, lacking, exclusive, dram, v + 1)
-        if least_value(goal, energies, cycles, choices, traffic, dma, numbers) >= limit:
-            left_out += 1
-            continue
-        if v < n - 1:
-            position += 1
-            continue
-        if fits == 0:
-            continue
-        methods += 1
-        evaluate(axes, starts, reductions, output_loops, table_starts, table, numbers, False,
-                 dram, spm, whole, fixed, prices, scratch, found, rows)  # fmt: skip
-        if found[goal] < limit:
-            limit = found[goal]
-            kept[0], kept[1], kept[2], kept[3] = dram, spm, rf, space
-            kept_rows[:] = rows[goal]
-    return steps <= most_steps, floor, methods, left_out, limit, kept, kept_rows
+            methods += 1
+            evaluate(axes, starts, reductions, output_loops, table_starts, table, numbers, False,
+                     dram, spm, whole, fixed, prices, scratch, found, found_rows)  # fmt: skip
+            if found[goal] < limit:
+                limit = found[goal]
+                kept[0], kept[1], kept[2], kept[3] = dram, spm, rf, space
+                kept_rows[:] = found_rows[goal]
+    return np.inf, methods, left_out, limit, kept, kept_rows

@@ -131,7 +131,9 @@ class LevelSpace:
             most = place.axis.max_dims
             if prod(trips) > place.axis.size or (most is not None and sum(t > 1 for t in trips) > most):
                 return False
-        return True
+        return not self.constraints.clusters or self.frame.clusters_fit(
+            [prod(c.space[number] for c in chains) for number in range(len(self.frame.places))]
+        )
 
     def draw(self, rng: Random, pool: Sequence[Sequence[Chain]] | None = None) -> Plan | None:
         """A random plan, wide in space more often than not; None when some dim found no room.

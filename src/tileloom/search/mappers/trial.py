@@ -12,6 +12,10 @@ from tileloom.mapping.tree import MappingTree
 from tileloom.search.mappers.levels import LevelSpace, Plan
 from tileloom.search.objective import Objective, SearchResult, Status, value_of
 from tileloom.search.screen import Screen, never_fits
+from tileloom.search.space_report import plans
+
+MOST_STATES = 20_000
+"""Of the count of a space: more take longer than a search should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class Trial:
         status: Status = "infeasible" if impossible else "feasible" if self.mapping else "stopped"
         broken = [f"{count} of {self.proposed} proposals break {rule}" for rule, count in self.screen.explain()]
         broken += [f"{count} of {self.proposed} proposals are refused: {why}" for why, count in self.refused.items()]
+        size = plans(self.space, MOST_STATES)
+        uncounted = (("states after which counting the space was given up", MOST_STATES),) if size is None else ()
         hint = "search longer, or use mapper 'optimal'"
         return SearchResult(
             problem=self.space.problem,
@@ -85,9 +91,10 @@ class Trial:
             mapping=self.mapping,
             cost=self.cost,
             evaluated=self.evaluated,
+            space_size=size or 0,
             seconds=seconds,
             seed=seed,
             mapper=mapper,
             reasons=() if self.mapping else impossible or (*broken, hint),
-            explain=(("proposals", self.proposed), *explain, *self.screen.explain()),
+            explain=(("proposals", self.proposed), *explain, *uncounted, *self.screen.explain()),
         )

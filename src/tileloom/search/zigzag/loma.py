@@ -27,6 +27,7 @@ from tileloom.search.zigzag.factors import limited_factors
 from tileloom.search.zigzag.fastest import fastest_chain
 from tileloom.search.zigzag.optimum import NODE_LIMIT, cheapest_chain, joined
 from tileloom.search.zigzag.orders import EDP, ENERGY, LATENCY, search_orders
+from tileloom.workload.frontends.zigzag_layer import filled_order
 
 Objective = Literal["energy", "latency", "edp"]
 VersionName = Literal["defines", "3.9"]
@@ -179,7 +180,10 @@ def objective_of(cost: ZigzagCost | None, objective: Objective) -> float:
 
 def _fixed(task: Task) -> list[TemporalLoop]:
     """The layer's own order of loops, checked. InputError when it does not cover what time has to cover."""
-    order = [(d, size) for d, size in task.layer.order or () if size > 1]
+    try:
+        order = [(d, size) for d, size in filled_order(task.layer.order or (), task.sizes) if size > 1]
+    except InputError as error:
+        raise InputError([f"layer '{task.layer.name}': temporal_ordering: {p}" for p in error.problems]) from None
     covered: dict[str, int] = {}
     for dim, size in order:
         covered[dim] = covered.get(dim, 1) * size

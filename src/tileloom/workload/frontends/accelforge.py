@@ -337,6 +337,6 @@ def _role(access: Access, sets: Mapping[str, TensorNames]) -> Role:
 
 def _whole(value: object, where: str) -> int:
     found = number(value, {}, where) if isinstance(value, int | float | str) else None
-    if found is None or found != int(found) or found < 1:
+    if found is None or not 1 <= found < 2**63 or found != int(found):
         raise InputError(f"{where}: {value!r} is not a whole number of at least 1")
     return int(found)

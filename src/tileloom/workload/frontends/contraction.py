@@ -74,6 +74,10 @@ def merged(operands: Sequence[Sequence[L]], extents: Mapping[L, int]) -> tuple[l
     return rows, sizes
 
 
+_LETTERS = (frozenset("bfgc"), frozenset("oigkc"), frozenset("bfgk"))
+"""Letters of the axes of data, weight and output besides the spatial ones."""
+
+
 def window(
     name: str,
     data: Sequence[int],
@@ -102,6 +106,11 @@ def window(
     rank = sum(c.isdigit() for c in layouts[0])
     if rank not in OUTPUT_DIMS or rank != sum(c.isdigit() for c in layouts[1]):
         raise UnsupportedError(f"a convolution of {list(data)} by {list(weight)}: 1 to 3 spatial axes are supported")
+    for layout, known in zip(layouts, _LETTERS):
+        axes = sorted(c for c in layout if c.isdigit())
+        if axes != [str(i) for i in range(rank)] or len(set(layout)) < len(layout) or set(layout) - set(axes) - known:
+            letters = ", ".join(sorted(known))
+            raise InputError(f"layout {layout}: expected some of {letters} and axes 0 to {rank - 1}, each once")
     groups = w.get("g", x.get("g", groups))
     channels, kernels = _channels(x, w, groups, transposed)
     spatial = [str(i) for i in range(rank)]
@@ -118,7 +127,9 @@ def window(
 
 
 def with_bits(problem: Problem, widths: Sequence[int]) -> Problem:
-    """The problem with one width per tensor, in the order of its tensors."""
+    """The problem with one width per tensor, in the order of its tensors. InputError for another number of them."""
+    if len(widths) != len(problem.tensors):
+        raise InputError(f"{len(widths)} operands and results, where {len(problem.tensors)} tensors are needed")
     return replace(problem, tensors=tuple(replace(t, bits=w) for t, w in zip(problem.tensors, widths, strict=True)))
 
 

@@ -6,6 +6,7 @@ K and C are counts of the whole layer in the file and of one group in `ConvLayer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tileloom.core.errors import InputError, UnsupportedError, did_you_mean
@@ -146,10 +147,15 @@ def layer_of(problem: Problem) -> tuple[ConvLayer, Names]:
     return layer, names
 
 
+@lru_cache(maxsize=1024)
+def _terms(layer: ConvLayer) -> dict[str, set[frozenset[tuple[str, int]]]]:
+    return {t.role: {frozenset(a.terms) for a in t.axes} for t in layer.problem().tensors}
+
+
 def _same_sizes(problem: Problem, layer: ConvLayer, names: Names) -> bool:
     """Whether every tensor indexes what it does in the layer's own problem."""
     renamed = {n: c for n, c in zip(names, CONVOLUTION) if n}
-    wanted = {t.role: {frozenset(a.terms) for a in t.axes} for t in layer.problem().tensors}
+    wanted = _terms(layer)
     for tensor in problem.tensors:
         found = {frozenset((renamed[d], c) for d, c in a.terms) for a in tensor.axes}
         present = {renamed[d] for d in problem.extents if d in renamed}

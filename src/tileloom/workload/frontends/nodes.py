@@ -16,7 +16,8 @@ from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.workload.frontends.broadcast import einsum_of_shapes, matmul_of_shapes
 from tileloom.workload.frontends.contraction import Roles, merged, permuted_output, product, window, with_bits
 from tileloom.workload.layers import DEFAULT_BITS
-from tileloom.workload.network import Layer, Network, Skipped, VectorOp
+from tileloom.workload.network import Layer, Move, Network, Skipped, VectorOp
+from tileloom.workload.network import Window as Pool
 from tileloom.workload.problem import Problem
 
 Bits = int | Literal["as-file"]
@@ -90,9 +91,15 @@ class Stated(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vector(Node):
-    """Work without multiply-accumulates; `elements` None counts those of the outputs, 0 is a renaming of data."""
+    """Work without multiply-accumulates; `elements` None counts those of the outputs, 0 is a renaming of data.
+
+    move, axes, window   as in `VectorOp`
+    """
 
     elements: int | None = None
+    move: Move | None = None
+    axes: tuple[int, ...] = ()
+    window: Pool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +132,7 @@ def network_of(
     *,
     source: str = "",
     bits: Bits = DEFAULT_BITS,
+    outputs: Sequence[str] = (),
 ) -> Network:
     """The network that a list of nodes stands for, in the order of the list.
 
@@ -135,7 +143,16 @@ def network_of(
     build = _Build(tensors, bits, Counter(i for n in listed for i in set(n.inputs)))
     for node in listed:
         build.add(node)
-    return Network(name, tuple(build.layers), tuple(build.vector_ops), tuple(build.skipped), source)
+    shapes = {t: tuple(d for d in f.shape if d is not None) for t, f in tensors.items() if None not in f.shape}
+    return Network(
+        name,
+        tuple(build.layers),
+        tuple(build.vector_ops),
+        tuple(build.skipped),
+        source,
+        outputs=tuple(outputs),
+        shapes=shapes,
+    )
 
 
 @dataclass
@@ -153,7 +170,7 @@ class _Build:
     def add(self, node: AnyNode) -> None:
         name = self.unique(node.name)
         if isinstance(node, Unread):
-            self.skipped.append(Skipped(node=name, operator=node.operator, reason=node.reason))
+            self.skip(name, node, node.reason)
             return
         if node.inputs and all(self.is_weight(i) for i in node.inputs):
             self.folded.update(node.outputs)
@@ -163,11 +180,20 @@ class _Build:
             if isinstance(node, Arithmetic):
                 self.layer(name, node)
             elif isinstance(node, Transpose):
-                self.vector(name, node, 0 if self.fold(node) else self.elements(node))
+                folded = self.fold(node)
+                move = Move(kind="reshape") if folded else Move(kind="permute", order=node.order)
+                kept = Vector(name=name, operator=node.operator, inputs=node.inputs, outputs=node.outputs, move=move)
+                self.vector(name, replace(kept, count=node.count), 0 if folded else self.elements(node))
             else:
                 self.vector(name, node, self.elements(node) if node.elements is None else node.elements)
         except (InputError, UnsupportedError) as fault:
-            self.skipped.append(Skipped(node=name, operator=node.operator, reason=str(fault)))
+            self.skip(name, node, str(fault))
+
+    def skip(self, name: str, node: AnyNode, reason: str) -> None:
+        inputs = tuple(i for i in node.inputs if not self.is_weight(i))
+        self.skipped.append(
+            Skipped(node=name, operator=node.operator, reason=reason, inputs=inputs, outputs=node.outputs)
+        )
 
     def layer(self, name: str, node: Arithmetic) -> None:
         problem = self.problem(name, node)
@@ -186,9 +212,17 @@ class _Build:
 
     def vector(self, name: str, node: Node, elements: int) -> None:
         inputs = tuple(i for i in node.inputs if not self.is_weight(i))
+        found = node if isinstance(node, Vector) else Vector(name=name, operator=node.operator)
         self.vector_ops.append(
             VectorOp(
-                name=name, operator=node.operator, elements=elements * node.count, inputs=inputs, outputs=node.outputs
+                name=name,
+                operator=node.operator,
+                elements=elements * node.count,
+                inputs=inputs,
+                outputs=node.outputs,
+                move=found.move,
+                axes=found.axes,
+                window=found.window,
             )
         )
 

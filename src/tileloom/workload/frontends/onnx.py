@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from tileloom.core.errors import InputError, UnsupportedError
 from tileloom.workload.frontends.onnx_model import Graph, open_graph
+from tileloom.workload.frontends.onnx_moves import mixed_axes, move_of
 from tileloom.workload.frontends.onnx_operators import (
     CONTROL_FLOW,
     CONVERTERS,
@@ -51,13 +52,15 @@ def _read(path: Path, bind: Mapping[str, int], bits: Bits) -> Network:
     names = _unique_names(graph)
     for name, node in zip(names, graph.nodes):
         operator = _operator(node)
+        activations = tuple(i for i in node.input if i and i not in graph.constants)
+        outputs = tuple(o for o in node.output if o)
         try:
             entry = _understand(graph, node, name, bits)
         except (InputError, UnsupportedError) as fault:
-            skipped.append(Skipped(node=name, operator=operator, reason=str(fault)))
+            skipped.append(
+                Skipped(node=name, operator=operator, reason=str(fault), inputs=activations, outputs=outputs)
+            )
             continue
-        activations = tuple(i for i in node.input if i and i not in graph.constants)
-        outputs = tuple(o for o in node.output if o)
         if isinstance(entry, Problem):
             layers.append(Layer(name=name, problem=entry, operator=operator, inputs=activations, outputs=outputs))
         else:
@@ -70,6 +73,8 @@ def _read(path: Path, bind: Mapping[str, int], bits: Bits) -> Network:
                     outputs=outputs,
                     shape=graph.known_shape(outputs[0]) if outputs else (),
                     window=pooling_window(graph, node),
+                    move=move_of(graph, node),
+                    axes=mixed_axes(graph, node),
                 )
             )
     return Network(
@@ -78,6 +83,9 @@ def _read(path: Path, bind: Mapping[str, int], bits: Bits) -> Network:
         vector_ops=tuple(vector_ops),
         skipped=tuple(skipped),
         source=str(path),
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        shapes={t: graph.known_shape(t) for t in graph.shapes if graph.known_shape(t)},
     )
 
 

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from tileloom.core.errors import InputError, MissingDependencyError, UnsupportedError, did_you_mean
+from tileloom.core.files import is_file
+from tileloom.workload.frontends.onnx_fold import folded
 from tileloom.workload.problem import MAX_EXTENT
 
 MAX_FILE_BYTES = 2**31
 """The format's own limit; weights beyond it live in external files, which are never opened."""
 SHAPE_DATA_ELEMENTS = 4096
 """Constants up to this size may hold shapes and are kept for shape inference; larger ones lose their data."""
+FOLD_ROUNDS = 32
+"""Shapes that depend on each other in turn: at most this many times, numbers are worked out and shapes inferred."""
+SMALL_CONSTANT = 64
+"""Constants of at most this many whole numbers are read as bounds and indices."""
 WEIGHTS_KEY = "tileloom.weights"
 """Metadata entry of a weightless model: JSON list of the graph inputs that are weights."""
 
@@ -31,6 +37,8 @@ class Graph:
     bits       tensor -> width of one element of its type
     constants  tensors known before the network runs: weights, and what is computed from weights and shapes only
     trouble    what shape inference complained about, '' when nothing
+    values     whole numbers of small constants: indices, bounds of slices
+    inputs, outputs   tensors that the file takes and returns
     """
 
     nodes: tuple[Any, ...]
@@ -38,6 +46,9 @@ class Graph:
     bits: Mapping[str, int]
     constants: frozenset[str]
     trouble: str = ""
+    values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """The tensor's dims; UnsupportedError when a dim is unknown."""
@@ -64,15 +75,26 @@ def open_graph(path: Path, bind: Mapping[str, int]) -> Graph:
     model = _load(path)
     weights = _drop_weights(model)
     _bind(model, bind, path)
-    model, trouble = _infer(model)
-    shapes, bits = _tensors(model)
-    return Graph(tuple(model.graph.node), shapes, bits, _constants(model, weights, shapes), trouble)
+    nodes = tuple(model.graph.node)
+    inferred, trouble = _infer(model)
+    shapes, bits = _tensors(inferred)
+    for _ in range(FOLD_ROUNDS):
+        # What was inferred before, unknown sizes among it, must not stand in the way: each round begins anew.
+        if not _gaps(inferred, shapes) or not folded(model, shapes):
+            break
+        inferred, trouble = _infer(model)
+        shapes, bits = _tensors(inferred)
+    outputs = tuple(o.name for o in model.graph.output)
+    constants = _constants(nodes, weights, shapes)
+    inputs = tuple(i.name for i in model.graph.input if i.name not in weights)
+    return Graph(nodes, shapes, bits, constants, trouble, _values(model), inputs, outputs)
 
 
 def _onnx() -> Any:
     try:
         import onnx
         import onnx.inliner
+        import onnx.numpy_helper
         import onnx.shape_inference
     except ImportError as missing:
         raise MissingDependencyError("onnx", "onnx", "reading ONNX files") from missing
@@ -83,7 +105,7 @@ def _load(path: Path) -> Any:
     onnx = _onnx()
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: no such file", file=str(path))
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
@@ -199,6 +221,10 @@ def _infer(model: Any) -> tuple[Any, str]:
         return model, trouble
 
 
+def _gaps(model: Any, shapes: Mapping[str, tuple[int | None, ...]]) -> bool:
+    return any(None in shapes.get(o, (None,)) for node in model.graph.node for o in node.output if o)
+
+
 def _tensors(model: Any) -> tuple[dict[str, tuple[int | None, ...]], dict[str, int]]:
     graph = model.graph
     shapes: dict[str, tuple[int | None, ...]] = {}
@@ -214,6 +240,28 @@ def _tensors(model: Any) -> tuple[dict[str, tuple[int | None, ...]], dict[str, i
     return shapes, bits
 
 
+def _values(model: Any) -> dict[str, tuple[int, ...]]:
+    """Small constants of whole numbers, flat."""
+    onnx = _onnx()
+    tensors = {t.name: t for t in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.output:
+            tensors |= dict.fromkeys(node.output[:1], next((a.t for a in node.attribute if a.name == "value"), None))
+    whole = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+    found: dict[str, tuple[int, ...]] = {}
+    for name, tensor in tensors.items():
+        if tensor is None:
+            continue
+        external = tensor.data_location == onnx.TensorProto.EXTERNAL
+        if tensor.data_type in whole and not external and prod(tensor.dims) <= SMALL_CONSTANT:
+            try:
+                found[name] = tuple(int(v) for v in onnx.numpy_helper.to_array(tensor).flat)
+            except ValueError:
+                # A damaged constant says nothing; whatever needs it is reported by its own shape.
+                continue
+    return found
+
+
 def element_bits(element_type: int) -> int:
     """Width of an ONNX element type in bits; 8 when it has none (strings, undefined)."""
     types = _onnx().TensorProto.DataType
@@ -225,10 +273,10 @@ def element_bits(element_type: int) -> int:
     return int(digits) if digits else 8
 
 
-def _constants(model: Any, weights: set[str], shapes: Mapping[str, tuple[int | None, ...]]) -> frozenset[str]:
+def _constants(nodes: Iterable[Any], weights: set[str], shapes: Mapping[str, tuple[int | None, ...]]) -> frozenset[str]:
     """Weights, and results of nodes that read only constants or the shape of a tensor of known shape."""
     constants = set(weights)
-    for node in model.graph.node:
+    for node in nodes:
         if any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
             continue
         from_shape = node.op_type in ("Shape", "Size") and None not in shapes.get("".join(node.input), (None,))

@@ -26,7 +26,7 @@ BUDGET_BYTES = 200 * 2**20
 
 _SIZE = re.compile(r"\s*([A-Za-z_]\w*)\s*[:=]\s*(\d{1,13})\s*")
 _EXPRESSION = re.compile(
-    r"(?:(?P<name>[\w.]+)\s*:\s*)?(?P<text>[A-Za-z]+(?:-[A-Za-z]+){2}|\w+\[.*\]\s*\+?=.*\].*?)\s*(?:&(?P<sizes>.*))?"
+    r"(?:(?P<name>[\w.-]+)\s*:\s*)?(?P<text>[A-Za-z]+(?:-[A-Za-z]+){2}|\w+\[.*\]\s*\+?=.*\].*?)\s*(?:&(?P<sizes>.*))?"
 )
 _SETTING = re.compile(r"\s*(alpha|beta|type|transA|transB)\s*[:=].*", re.IGNORECASE)
 

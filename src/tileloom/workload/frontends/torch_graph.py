@@ -5,13 +5,13 @@ The only file that imports torch; nothing is computed and no weight is read.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tileloom.core.errors import InputError, MissingDependencyError
 from tileloom.workload.frontends.nodes import Bits, TensorFacts, network_of
 from tileloom.workload.frontends.torch_operators import Call, Ref, nodes_of
+from tileloom.workload.frontends.torch_tracing import quick_tracing, without_collection
 from tileloom.workload.layers import DEFAULT_BITS
 from tileloom.workload.network import Network
 
@@ -38,12 +38,12 @@ def read_torch(
     device = next((p.device for p in (*module.parameters(), *module.buffers())), torch.device("meta"))
     args = tuple(_example(torch, value, device) for value in inputs)
     kwargs = {key: _example(torch, value, device) for key, value in (named or {}).items()}
-    exported = _exported(torch, module, args, kwargs)
-    recorder = _Recorder(torch)
-    recorder.program(exported)
     label = name or type(module).__name__
-    nodes = nodes_of(recorder.calls, recorder.tensors)
-    return network_of(label, nodes, recorder.tensors, source=f"torch:{label}", bits=bits)
+    with without_collection():
+        recorder = _Recorder(torch)
+        recorder.program(_exported(torch, module, args, kwargs))
+        nodes = nodes_of(recorder.calls, recorder.tensors)
+        return network_of(label, nodes, recorder.tensors, source=f"torch:{label}", bits=bits, outputs=recorder.outputs)
 
 
 def _torch() -> Any:
@@ -65,20 +65,8 @@ def _example(torch: Any, value: Any, device: Any) -> Any:
 
 
 def _exported(torch: Any, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    training, fast = module.training, torch.backends.mha.get_fastpath_enabled()
-    tracing: Any = getattr(torch.fx, "config", None)
-    traces = getattr(tracing, "do_not_emit_stack_traces", None)
-    collecting = gc.isenabled()
     try:
-        module.eval()
-        # Tracing makes millions of objects that live to its end; looking through them again and again takes a tenth of it.
-        gc.disable()
-        if traces is not None:
-            # A fifth of the time of a long export; nobody reads them.
-            tracing.do_not_emit_stack_traces = True
-        # The fused encoder layer hides its matrix products.
-        torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad():
+        with quick_tracing(torch, module):
             return torch.export.export(module, args, kwargs, strict=False)
     # Whatever a user's module or torch itself raises while tracing, it is the module that cannot be read.
     except Exception as fault:
@@ -87,13 +75,6 @@ def _exported(torch: Any, module: Any, args: tuple[Any, ...], kwargs: dict[str, 
             f"torch.export cannot read {type(module).__name__}: {type(fault).__name__}: {first}. Fix the sizes of the "
             "inputs, or take data-dependent branches out of forward()"
         ) from fault
-    finally:
-        if collecting:
-            gc.enable()
-        if traces is not None:
-            tracing.do_not_emit_stack_traces = traces
-        torch.backends.mha.set_fastpath_enabled(fast)
-        module.train(training)
 
 
 class _Recorder:
@@ -103,6 +84,7 @@ class _Recorder:
         self.torch = torch
         self.calls: list[Call] = []
         self.tensors: dict[str, TensorFacts] = {}
+        self.outputs: tuple[str, ...] = ()
 
     def program(self, exported: Any) -> None:
         signature = exported.graph_signature
@@ -115,7 +97,8 @@ class _Recorder:
         for node in exported.graph.nodes:
             if node.op == "placeholder":
                 values[node] = self.define(node.name, node.meta.get("val"), node.name in weights)
-        self.graph(exported.graph_module, values, "")
+        left = self.graph(exported.graph_module, values, "")
+        self.outputs = tuple(r.name for r in _flat(left))
 
     def define(self, name: str, value: Any, weight: bool = False) -> Any:
         """Notes the tensors of a node's value; a `Ref` to it, or a list of them, or the plain value."""

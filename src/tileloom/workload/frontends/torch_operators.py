@@ -6,7 +6,7 @@ A `Call` is one line of an exported graph with its arguments as plain values; ho
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tileloom.core.errors import InputError, UnsupportedError
@@ -21,6 +21,7 @@ from tileloom.workload.frontends.nodes import (
     Window,
     words,
 )
+from tileloom.workload.frontends.torch_moves import Arguments, mixed_axes, move_of, pooling_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,18 @@ def _converted(call: Call, tensors: Tensors) -> list[AnyNode]:
         return CONVERTERS[operator](call, tensors)
     if operator in REFUSED:
         return [_unread(call, REFUSED[operator])]
-    return [_vector(call, 0 if operator in VIEWS else None)]
+    return [_described(call, operator, tensors)]
+
+
+def _described(call: Call, operator: str, tensors: Tensors) -> Vector:
+    """Vector work, with what it does to the places of values."""
+    found = Arguments(call.args, call.kwargs, call.outputs, tensors)
+    return replace(
+        _vector(call, 0 if operator in VIEWS else None),
+        move=move_of(operator, found),
+        axes=mixed_axes(operator, found),
+        window=pooling_window(operator, found),
+    )
 
 
 def _unread(call: Call, reason: str) -> Unread:
@@ -200,7 +212,10 @@ def _attention(call: Call, tensors: Tensors) -> list[AnyNode]:
             name=f"{call.name}.scores", inputs=(query, key), outputs=(scores,),
             labels=([*heads, "m", "e"], [*of_key, "n", "e"], [*heads, "m", "n"]), **common,
         ),
-        Vector(name=f"{call.name}.softmax", operator=call.operator, inputs=(scores,), outputs=(weights,)),
+        Vector(
+            name=f"{call.name}.softmax", operator="aten.softmax.int", inputs=(scores,), outputs=(weights,),
+            axes=(len(q) - 1,),
+        ),
         Product(
             name=f"{call.name}.context", inputs=(weights, value), outputs=call.outputs,
             labels=([*heads, "m", "n"], [*of_value, "n", "f"], [*heads, "m", "f"]), **common,
@@ -271,8 +286,8 @@ def _many(value: Any, count: int) -> tuple[int, ...]:
 
 def _take_first(call: Call, tensors: Tensors) -> list[AnyNode]:
     """Operators that return more than their result (statistics, masks): work on the first output only."""
-    kept = call.outputs[:1]
-    return [Vector(name=call.name, operator=call.operator, inputs=_names(call.args), outputs=kept)]
+    operator = call.operator.split(".")[1]
+    return [replace(_described(call, operator, tensors), outputs=call.outputs[:1], elements=None)]
 
 
 CONVERTERS: dict[str, Converter] = {

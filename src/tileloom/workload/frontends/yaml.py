@@ -184,7 +184,7 @@ class _Reader:
                 continue
             axes = list(tensors[tensor].axes)
             for number, facts in by_axis.items():
-                if not str(number).isdigit() or int(number) >= len(axes) or not isinstance(facts, dict):
+                if str(number) not in map(str, range(len(axes))) or not isinstance(facts, dict):
                     self.fault(at, f"axis '{number}' of '{tensor}': expected 0 to {len(axes) - 1} with extent or pad")
                     continue
                 self.keys(facts, (*at, number), ("extent", "pad"))
@@ -209,7 +209,8 @@ class _Reader:
 
     def skip(self, item: dict[str, Any], place: Place) -> Skipped:
         self.keys(item, place, ("node", "operator", "reason"))
-        return Skipped(**{key: self.text(item, place, key, "") for key in ("node", "operator", "reason")})
+        node, operator, reason = (self.text(item, place, key, "") for key in ("node", "operator", "reason"))
+        return Skipped(node=node, operator=operator, reason=reason)
 
     def attempt(self, place: Place, make: Callable[[], Problem]) -> Problem | None:
         try:

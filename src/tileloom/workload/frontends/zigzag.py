@@ -156,8 +156,8 @@ def defines_network(name: str, data: Any) -> ZigzagNetwork:
             nodes.append(_defines_node(int(key), layer))
         except InputError as error:
             faults += error.problems
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            faults.append(f"layer '{key}': missing or malformed: {error}")
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            faults.append(f"layer '{key}': missing or malformed: {str(error)[:200]}")
     numbers = {n.number for n in nodes}
     faults += [
         f"layer {n.number}: operand '{o}' comes from layer {p}, which does not exist"

@@ -17,7 +17,7 @@ from tileloom.core.errors import InputError
 from tileloom.core.validate import Schema, fault, validate
 from tileloom.core.yamlio import Document, load_yaml
 from tileloom.workload.frontends.zigzag import DEFAULT_LINKS, make_layer, topological
-from tileloom.workload.frontends.zigzag_layer import Unroll, ZigzagNetwork, ZigzagNode
+from tileloom.workload.frontends.zigzag_layer import REST, Unroll, ZigzagNetwork, ZigzagNode
 
 Size = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 Bits = Annotated[int, Field(ge=0, le=1024, strict=True)]
@@ -76,16 +76,20 @@ def read_mapping(path: str | Path) -> tuple[MappingRule, ...]:
         spatial = []
         for dim, wishes in (entry.spatial_mapping or {}).items():
             loops = [_WISH.fullmatch(text) for text in wishes]
-            if None in loops:
+            if None in loops or any(len(m[2]) > 12 for m in loops if m):
                 faults.append(fault(document, (*place, "spatial_mapping", dim), f"{wishes} is not a list of 'K, 32'"))
-            spatial.append((dim, tuple((m[1], int(m[2])) for m in loops if m)))
+            spatial.append((dim, tuple((m[1], int(m[2][:12])) for m in loops if m)))
         order = entry.temporal_ordering
-        if order is not None and not all(len(o) == 2 and isinstance(o[1], int) for o in order):
-            faults.append(
-                fault(document, (*place, "temporal_ordering"), "expected [LOOP, size] pairs, innermost first")
+        if order is not None and not all(_is_loop(o) for o in order):
+            searched = any(o == ["*", "*"] for o in order)
+            what = "expected [LOOP, size] or [LOOP, '*'], innermost first" + (
+                "; ['*', '*'] leaves loops to ZigZag's search: name them, or search with mapper loma"
+                if searched
+                else ""
             )
+            faults.append(fault(document, (*place, "temporal_ordering"), what))
             order = None
-        loops_ = None if order is None else tuple((str(d), int(size)) for d, size in order)
+        loops_ = None if order is None else tuple((str(d), REST if size == "*" else int(size)) for d, size in order)
         links = entry.memory_operand_links or DEFAULT_LINKS
         rules.append(MappingRule(entry.name, tuple(spatial), tuple(links.items()), loops_))
     if "default" not in {r.name for r in rules}:
@@ -93,6 +97,12 @@ def read_mapping(path: str | Path) -> tuple[MappingRule, ...]:
     if faults:
         raise InputError(faults, file=document.file)
     return tuple(rules)
+
+
+def _is_loop(pair: Sequence[object]) -> bool:
+    if len(pair) != 2 or pair[0] == "*" or isinstance(pair[1], bool):
+        return False
+    return pair[1] == "*" or (isinstance(pair[1], int) and 1 <= pair[1] <= 2**31)
 
 
 def rule_for(rules: Sequence[MappingRule], name: str, kind: str) -> MappingRule:
@@ -159,4 +169,4 @@ def _listed(document: Document, key: str) -> Document:
     """The document with its top-level list under a key, so that messages have places."""
     if not isinstance(document.data, list):
         raise InputError(f"{document.file}: expected a list of {key}", file=document.file)
-    return Document({key: document.data}, document.file, {(key, *path): line for path, line in document.lines.items()})
+    return document.under(key)

@@ -6,7 +6,7 @@ layer, and kept when the layer is cut into tiles. Files are read in zigzag.py, c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, gcd, prod
@@ -15,6 +15,35 @@ from tileloom.core.errors import InputError, did_you_mean
 
 Unroll = tuple[str, int]
 """(loop dimension, copies side by side)."""
+REST = 0
+"""Size of a loop in time that takes what the others leave of its dimension: '*' in mapping files."""
+
+
+def filled_order(order: Sequence[Unroll], time: Mapping[str, int]) -> tuple[Unroll, ...]:
+    """The order with every '*' as what the other loops leave of its dimension.
+
+    time   dimension -> iterations that all its loops in time make together
+    InputError where several '*' share a dimension (ZigZag searches how to split it) or sizes do not divide.
+
+    >>> filled_order((("K", 2), ("C", REST), ("K", REST)), {"K": 8, "C": 3})
+    (('K', 2), ('C', 3), ('K', 4))
+    """
+    faults, rest = [], dict(time)
+    stars = [d for d, n in order if n == REST]
+    for dim in dict.fromkeys(stars):
+        given = prod(n for d, n in order if d == dim and n != REST)
+        if stars.count(dim) > 1:
+            faults.append(
+                f"'*' stands {stars.count(dim)} times for '{dim}': ZigZag searches its split; give all but one a size"
+            )
+        elif time.get(dim, 1) % given:
+            faults.append(
+                f"'*' of '{dim}': its other loops make {given} iterations, which do not divide {time.get(dim, 1)}"
+            )
+        rest[dim] = time.get(dim, 1) // given
+    if faults:
+        raise InputError(faults)
+    return tuple((d, rest[d] if n == REST else n) for d, n in order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "ttgt": Ttgt(),
     "ttgt-comet": Ttgt("comet"),
     "im2col": Im2col(),
+    "im2col-gather": Im2col("gather"),
     "im2col-implicit": Im2col("implicit"),
 }
 
@@ -53,8 +54,7 @@ def rewrites(problem: Problem) -> tuple[Rewrite, ...]:
     distinct: list[Rewrite] = []
     for r in found:
         if not any(
-            (r.problem, r.moves, r.variant == "implicit") == (d.problem, d.moves, d.variant == "implicit")
-            for d in distinct
+            (r.algorithm, r.problem, r.moves, r.groups) == (d.algorithm, d.problem, d.moves, d.groups) for d in distinct
         ):
             distinct.append(r)
     return tuple(distinct)

@@ -38,11 +38,13 @@ class Move:
 class Rewrite:
     """`problem` computes what `native` does once its tensors lie as `layouts` say.
 
-    algorithm  'native', 'ttgt', 'im2col';  variant: 'cheapest', 'comet', 'explicit', 'implicit', or ''
+    algorithm  'native', 'ttgt', 'im2col';  variant: 'cheapest', 'comet', 'explicit', 'gather', 'implicit', or ''
     merges     (dim of `problem`, dims of `native` that it counts through, the slowest first)
     layouts    (tensor, native dims in the order in which `problem` stores them); a tensor of patches is stored by the
                native dims it is gathered for
     moves      what that costs in moved data; () when nothing moves
+    groups     (dim of the product, dims of `problem` that are its digits) where the product is only a rule for mapping
+               `problem`: what lies on one axis of an array belongs to one of them
     notes      sentences for people
     """
 
@@ -53,7 +55,15 @@ class Rewrite:
     merges: tuple[tuple[str, tuple[str, ...]], ...] = ()
     layouts: tuple[tuple[str, tuple[str, ...]], ...] = ()
     moves: tuple[Move, ...] = ()
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Extents of what runs, the product's where there is one."""
+        if self.groups:
+            return {name: prod(self.problem.extents[d] for d in dims) for name, dims in self.groups}
+        return dict(self.problem.extents)
 
     @property
     def label(self) -> str:

@@ -1,7 +1,8 @@
 """im2col: a convolution as a matrix product of its patches with its weights.
 
-`explicit` writes the matrix of patches to the outermost memory and reads it back, `implicit` gathers each patch while
-the product runs: nothing more is stored, the on-chip memories still see the matrix. Groups are a batch of products.
+`explicit` writes the matrix of patches to the outermost memory and reads it back; `gather` fills on-chip memories with
+patches read straight from the image; `implicit` gathers them at the units, so every memory holds pieces of the image.
+Groups are a batch of products.
 """
 
 from __future__ import annotations
@@ -18,19 +19,17 @@ from tileloom.workload.rewrite.base import Move, Refusal, Rewrite, classes_of, m
 
 @dataclass(frozen=True, slots=True)
 class Im2col:
-    """The algorithm. gather: 'explicit' or 'implicit'."""
+    """The algorithm. gather: 'explicit', 'gather' or 'implicit'."""
 
-    gather: Literal["explicit", "implicit"] = "explicit"
+    gather: Literal["explicit", "gather", "implicit"] = "explicit"
 
     def accepts(self, problem: Problem) -> Refusal | None:
-        """Two inputs, one of which (the image) has sums of dims in its indices; all dims in at least two tensors."""
+        """Two inputs, one of which (the image) has sums or steps in its indices; all dims in at least two tensors."""
         if problem.copy or len(problem.inputs) != 2:
             return Refusal(f"im2col takes an image and weights; '{problem.name}' has {len(problem.inputs)} inputs")
-        windows = [t for t in problem.tensors if any(len(_moving(problem, a)) > 1 for a in t.axes)]
+        windows = [t for t in problem.tensors if _slides(problem, t)]
         if not windows:
-            return Refusal(
-                f"im2col takes convolutions; no index of '{problem.name}' is a sum (a pointwise layer is a GEMM already: TTGT)"
-            )
+            return Refusal(f"im2col takes sliding windows; every index of '{problem.name}' is one dim (take ttgt)")
         if len(windows) > 1 or windows[0].is_output:
             names = ", ".join(t.name for t in windows)
             return Refusal(f"im2col takes sliding windows of one input; '{problem.name}' has them in {names}")
@@ -48,20 +47,25 @@ class Im2col:
             raise UnsupportedError(str(refused))
         classes = classes_of(problem)
         gemm, merges = matrix_product(problem, classes.batch, classes.rows, classes.columns, classes.summed)
-        image = next(t for t in problem.inputs if any(len(_moving(problem, a)) > 1 for a in t.axes))
+        image = next(t for t in problem.inputs if _slides(problem, t))
         is_first = image is problem.inputs[0]
         sides = (classes.rows, classes.summed) if is_first else (classes.summed, classes.columns)
         layout = (*classes.batch, *sides[0], *sides[1])
         patches = prod(problem.extents[d] for d in layout)
         stored = real_elements(problem, image)
-        blow_up = f"{patches} patch elements of {stored} stored ones ({patches / stored:.3g}x)"
+        notes: tuple[str, ...] = (f"{patches} patch elements of {stored} stored ones ({patches / stored:.3g}x)",)
+        if self.gather == "implicit":
+            notes += ("gathered at the units: no memory holds a patch, a tile's windows share what they overlap",)
+            return Rewrite("im2col", "implicit", problem, problem, groups=merges, notes=notes)
         moves: tuple[Move, ...] = ()
         if self.gather == "explicit":
             moves = (Move(image.name, "patches", gathered_elements(problem, image), patches, image.bits, patches),)
-            notes: tuple[str, ...] = (blow_up,)
         else:
-            notes = (blow_up, f"gathered on the fly: {image} stays as it is, every patch read is a read of it")
-        return Rewrite("im2col", self.gather, problem, gemm, merges, ((image.name, layout),), moves, notes)
+            notes += (
+                f"gathered when it leaves the outermost memory: {image} stays as it is, every patch read reads it",
+            )
+        layouts = ((image.name, layout),)
+        return Rewrite("im2col", self.gather, problem, gemm, merges, layouts, moves, notes=notes)
 
 
 def gathered_elements(problem: Problem, image: Tensor) -> int:
@@ -92,5 +96,10 @@ def _inside(problem: Problem, axis: Axis) -> int:
     return sum(count for at, count in ways.items() if axis.pad_lo <= at < span - axis.pad_hi)
 
 
-def _moving(problem: Problem, axis: Axis) -> list[str]:
-    return [d for d, _ in axis.terms if problem.extents[d] > 1]
+def _slides(problem: Problem, tensor: Tensor) -> bool:
+    """Whether an index is more than one dim: a sum, steps above 1 (a strided pointwise layer), or padding."""
+    for axis in tensor.axes:
+        moving = [c for d, c in axis.terms if problem.extents[d] > 1]
+        if len(moving) > 1 or any(c > 1 for c in moving) or axis.pad_lo or axis.pad_hi:
+            return True
+    return False

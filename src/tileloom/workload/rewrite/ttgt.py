@@ -43,12 +43,13 @@ class Ttgt:
     candidate: int | None = None
 
     def accepts(self, problem: Problem) -> Refusal | None:
-        """Contractions of two tensors: every index a single dim, every dim in two or three of the tensors."""
+        """Contractions of two tensors: every index one dim (beside dims of extent 1), every dim in two or three of the tensors."""
         if problem.copy or len(problem.inputs) != 2:
             return Refusal(f"TTGT takes two inputs; '{problem.name}' has {len(problem.inputs)}")
         for tensor in problem.tensors:
             for axis in tensor.axes:
-                if len(axis.terms) > 1 or any(c != 1 for _, c in axis.terms) or axis.pad_lo or axis.pad_hi:
+                moving = [c for d, c in axis.terms if problem.extents[d] > 1]
+                if len(moving) > 1 or any(c != 1 for c in moving) or axis.pad_lo or axis.pad_hi:
                     return Refusal(f"TTGT takes plain indices; {tensor.name} is indexed by {axis}")
             order = _stored(tensor)
             if len(set(order)) < len(order):
@@ -77,7 +78,7 @@ class Ttgt:
         gemm, merges = matrix_product(problem, batch, rows, columns, summed)
         moves = tuple(_move(problem, t) for t in problem.tensors if _real(problem, layouts[t.name]) != _own(problem, t))
         variant = self.rule if self.candidate is None else f"{self.rule} {self.candidate}"
-        return Rewrite("ttgt", variant, problem, gemm, merges, tuple(layouts.items()), moves, notes)
+        return Rewrite("ttgt", variant, problem, gemm, merges, tuple(layouts.items()), moves, notes=notes)
 
 
 def comet_cost(problem: Problem) -> float:
@@ -131,7 +132,7 @@ def _comet_layouts(problem: Problem, batch: Order, chosen: Candidate) -> dict[st
 
 
 def _comet_move(problem: Problem, tensor: Tensor, layout: Order) -> float:
-    stored = _stored(tensor)
+    stored, layout = _own(problem, tensor), _real(problem, layout)
     if stored == layout:
         return 0.0
     elements = problem.size(tensor.name)

@@ -79,6 +79,17 @@ def test_the_cheapest_moves_the_fewest_elements(expression: str) -> None:
     assert found.moved_elements <= rewrite(problem, "ttgt-comet").moved_elements
 
 
+def test_a_pointwise_layer_is_a_product_as_it_lies() -> None:
+    layer = conv2d("1x1", N=2, K=3, C=4, H=3, W=5, R=1, S=1)
+    arrays = numeric.sample_arrays(layer)
+    for name in ("ttgt", "ttgt-comet"):
+        found = rewrite(layer, name)
+        assert found.problem.extents == {"M": 30, "N": 3, "K": 4}
+        assert (numeric.run_rewritten(found, arrays) == numeric.run(layer, arrays)).all()
+    # With one image nothing moves: the image is [k, m], the weights [n, k], the output [n, m].
+    assert rewrite(conv2d("1x1", K=3, C=4, H=3, W=5, R=1, S=1), "ttgt").moves == ()
+
+
 def test_shapes_of_the_case_study() -> None:
     t = 16
     shapes = {"intensli2": (t**3, t, t), "ccsd7": (t**2, t, t**2), "ccsd-t4": (t**3, t**3, t)}

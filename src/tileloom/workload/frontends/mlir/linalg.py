@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tileloom.core.errors import InputError, UnsupportedError
-from tileloom.workload.frontends.mlir.affine import AffineMap, affine_map
+from tileloom.workload.frontends.mlir.affine import AffineMap, Sum, affine_map
 from tileloom.workload.frontends.mlir.lexer import Group
 from tileloom.workload.frontends.mlir.nests import Access, extents_of, nest
 from tileloom.workload.frontends.mlir.scope import Scope
@@ -111,6 +111,15 @@ def _generic(op: Operation, scope: Scope, ins: Operands, outs: Operands) -> AnyN
         raise UnsupportedError("E-NONAFFINE: 'indexing_maps' is missing or no list of affine maps")
     if len(maps) != len(ins) + len(outs):
         raise InputError(f"{len(maps)} indexing maps for {len(ins)} inputs and {len(outs)} outputs")
+    ranks = {len(m.names) for m in maps}
+    if len(ranks) != 1:
+        raise InputError(f"indexing maps of {' and '.join(map(str, sorted(ranks)))} dimensions; all need the same")
+    strays = sorted({d for m in maps for r in m.results for d in r.terms if d not in m.names})
+    if strays:
+        raise UnsupportedError(f"E-NONAFFINE: '{strays[0][:60]}' is no dimension of its indexing map")
+    # Dimensions are known by their place: each map may have names of its own.
+    loops = tuple(Sum({name: 1}) for name in maps[0].names)
+    maps = [AffineMap(maps[0].names, m.applied(loops)) for m in maps]
     body = "product" if op.short != "generic" else _body(op, scope, len(ins), len(outs))
     label = scope.label(op)
     if body == "vector":

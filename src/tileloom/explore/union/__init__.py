@@ -1,0 +1,1 @@
+"""Union's case studies repeated: layers.py (what they map), studies.py (the presets), claims.py (what agrees)."""

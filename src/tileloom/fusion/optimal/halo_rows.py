@@ -1,0 +1,424 @@
+"""Groups below tile loops: a layer's cost is the sum over its kinds of tiles, of which each has its own best mapping.
+
+What stays over all tiles is chosen here too: weights loaded once, the overlap of a map that comes from outside. A row
+of a group takes one row of every kind of tile; bits of own copies are those of the largest. Bounds come first, cheaply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import inf, prod
+
+import numpy as np
+
+from tileloom.cost.halo import moved_cost
+from tileloom.fusion.optimal.exact import undominated
+from tileloom.fusion.optimal.groups import Front, Group, Key, Source
+from tileloom.fusion.optimal.halo_plan import HaloAxis, HaloMode, HaloSpec, TileLoop, is_halo
+from tileloom.fusion.optimal.halo_tiles import Places, Sizes, TileSearch
+from tileloom.fusion.optimal.rows import KindRows
+from tileloom.mapping.windows import Windows, axis_of, moved_strips, read_by, reservations_for
+from tileloom.search.optimal.arrays import Floats, Ints
+from tileloom.search.optimal.kernels import EDP, LATENCY
+from tileloom.workload.problem import Tensor
+
+MOST_ROWS = 4000
+"""Combinations of rows that are compared at once."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What stays on chip besides what the keys say.
+
+    places      per tensor where a tile finds it;  energy, cycles: of loads, once for the whole layer
+    reserved    (tracked memory, tile loops above, bits)
+    resident    (tensor, memories it is loaded through, outermost first) of what is loaded once above the tile loops
+    strips      (tensor, memory of the window, per tile loop memory of the strip or 0) of maps from outside
+    """
+
+    places: Places
+    energy: float
+    cycles: float
+    reserved: tuple[tuple[int, int, int], ...]
+    resident: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    strips: tuple[tuple[int, int, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TileChoice:
+    """A kind of tile in a row of a group: its mapping as a row of its own search."""
+
+    sizes: Sizes
+    rows: KindRows
+    source: Source
+    options: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class HaloSource:
+    """Where a row of a group below tile loops comes from."""
+
+    spec: HaloSpec
+    variant: Variant
+    tiles: tuple[TileChoice, ...]
+
+
+@dataclass
+class HaloGroup(Group):
+    """A group below tile loops."""
+
+    spec: HaloSpec | None = None
+    variants: tuple[Variant, ...] = ()
+    kinds: tuple[tuple[Sizes, int], ...] = ()
+
+
+class HaloRows:
+    """All groups of a kind below tile loops; lists, bounds and solves them for `KindRows`."""
+
+    def __init__(self, rows: KindRows, specs: Sequence[HaloSpec], mode: HaloMode, readers: frozenset[int]) -> None:
+        """readers: positions of tensors from outside that no other layer reads."""
+        self.rows, self.kind, self.objective, self.mode = rows, rows.kind, rows.objective, mode
+        self.readers = readers
+        self.search = TileSearch(rows)
+        self.chip = self.search.chip
+        self._memory = [self.chip.memory(n) for n in self.kind.backing]
+        tracked = [n for n, _ in self.kind.tracked]
+        self._tracked = [tracked.index(n) if n in tracked else -1 for n in self.kind.backing]
+        self._variants: dict[object, tuple[Variant, ...]] = {}
+        self._kinds: dict[object, tuple[tuple[Sizes, int], ...]] = {}
+        self._cheap: dict[object, tuple[float, float]] = {}
+        self.pending = list({s.keys: s for s in specs}.values())
+        self.bounds = np.array([self._bound(s) for s in self.pending]).reshape(-1, 2)
+        self._listed = np.zeros(len(self.pending), dtype=np.bool_)
+
+    @property
+    def least(self) -> tuple[float, float]:
+        if not len(self.bounds):
+            return inf, inf
+        return float(self.bounds[:, 0].min()), float(self.bounds[:, 1].min())
+
+    @staticmethod
+    def holds(key: Key) -> bool:
+        return is_halo(key)
+
+    def next_bound(self) -> float:
+        """Least objective of a group that is not listed yet; inf when all are."""
+        rest = np.flatnonzero(~self._listed)
+        return min((self.rows.value(*own) for own in self.bounds[rest].tolist()), default=inf)
+
+    # -- listing
+
+    def expand(self, value: float, rest: tuple[float, float]) -> None:
+        """Lists groups whose bound with `rest` of the other layers is at most `value`."""
+        energy, cycles = self.bounds[:, 0] + rest[0], self.bounds[:, 1] + rest[1]
+        key = cycles if self.objective == LATENCY else energy * cycles if self.objective == EDP else energy
+        for i in np.flatnonzero((key <= value) & ~self._listed).tolist():
+            self._listed[i] = True
+            spec = self.pending[i]
+            room = tuple(self._room(spec))
+            variants = tuple(v for v in self._variants_of(spec) if _fits(v, room))
+            if min(room, default=0) < 0 or not variants:
+                continue
+            least = self.bounds[i].tolist()
+            group = HaloGroup(
+                spec.keys, tuple(loop for loop, _, _ in spec.state), room, [], least[0], least[1],  # type: ignore[misc]
+                spec=spec, variants=variants, kinds=self._kinds_of(spec),
+            )  # fmt: skip
+            self.rows.add(group)
+
+    def _bound(self, spec: HaloSpec) -> tuple[float, float]:
+        places = tuple(k[0] for k in spec.keys)
+        key = (places, tuple((dim, id(r)) for _, dim, r in spec.state), self._outside_key(spec))
+        found = self._cheap.get(key)
+        if found is None:
+            kinds = self._kinds_of(spec)
+            energy = cycles = inf
+            for v in self._variants_of(spec):
+                own = [self.search.at_least(sizes, v.places) for sizes, _ in kinds]
+                energy = min(energy, v.energy + sum(n * e for (_, n), (e, _) in zip(kinds, own)))
+                cycles = min(cycles, v.cycles + sum(n * c for (_, n), (_, c) in zip(kinds, own)))
+            found = self._cheap[key] = (energy, cycles)
+        return found
+
+    def _outside_key(self, spec: HaloSpec) -> object:
+        # Strips that lie elsewhere than the windows add moves, which belong to the tensor's maker.
+        out = next(k for k, t in zip(spec.keys, self.kind.problem.tensors) if t.is_output)
+        return out if is_halo(out) and any(a.strip not in (0, out[0]) for a, _ in entries_of(out)) else None
+
+    def _kinds_of(self, spec: HaloSpec) -> tuple[tuple[Sizes, int], ...]:
+        key = tuple((dim, id(regions)) for _, dim, regions in spec.state)
+        found = self._kinds.get(key)
+        if found is None:
+            ways = [[((dim, n), times) for n, times in r.sizes.items()] for _, dim, r in spec.state]
+            found = self._kinds[key] = tuple(
+                (tuple(sorted(pair for pair, _ in way)), prod(times for _, times in way)) for way in product(*ways)
+            )
+        return found
+
+    def _room(self, spec: HaloSpec) -> list[int]:
+        """Bits that shared tiles and the strips of what is read leave in each tracked memory; the output's strips are
+        part of the rows."""
+        room = list(self.rows._room(spec.keys))
+        for p, (t, key) in enumerate(zip(self.kind.problem.tensors, spec.keys)):
+            if is_halo(key) and not t.is_output:
+                for m, _, bits in self.strips_of(p, key):
+                    if m >= 0:
+                        room[m] -= bits
+        return room
+
+    def strips_of(self, position: int, key: Key) -> list[tuple[int, int, int]]:
+        """(tracked memory or -1, tile loops above, bits) of the strips of a shared tensor."""
+        axes, bits = self.kind.spans[position]
+        entries = entries_of(key)
+        moved = {a.axis for a, _ in entries}
+        others = prod(1 + sum(c * (n - 1) for c, n in terms) for a, terms in enumerate(axes) if a not in moved)
+        _, sizes = reservations_for([a.windows for a, _ in entries], [a.strip or None for a, _ in entries], key[0])  # type: ignore[misc]
+        return [
+            (self._tracked[a.strip - 1], j, n * others * bits[a.strip - 1])
+            for j, ((a, _), n) in enumerate(zip(entries, sizes))
+            if a.strip
+        ]
+
+    def size(self, position: int, key: Key) -> int:
+        """Bits of a shared tensor's window that no strip in the same memory holds."""
+        axes, bits = self.kind.spans[position]
+        entries = entries_of(key)
+        moved = {a.axis for a, _ in entries}
+        others = prod(1 + sum(c * (n - 1) for c, n in terms) for a, terms in enumerate(axes) if a not in moved)
+        rest, _ = reservations_for([a.windows for a, _ in entries], [a.strip or None for a, _ in entries], key[0])
+        return rest * others * bits[key[0] - 1]
+
+    # -- what stays
+
+    def _variants_of(self, spec: HaloSpec) -> tuple[Variant, ...]:
+        out = next(p for p, t in enumerate(self.kind.problem.tensors) if t.is_output)
+        key = (
+            tuple(k[0] if p != out else k for p, k in enumerate(spec.keys)),
+            tuple((loop, dim, id(r)) for loop, dim, r in spec.state),
+        )
+        found = self._variants.get(key)
+        if found is None:
+            found = self._variants[key] = tuple(self._variants_for(spec, out))
+        return found
+
+    def _variants_for(self, spec: HaloSpec, out: int) -> list[Variant]:
+        problem = self.kind.problem
+        energy, cycles, reserved = self._kept_output(spec, out)
+        ways: list[list[Variant]] = []
+        for p, (t, key) in enumerate(zip(problem.tensors, spec.keys)):
+            place = (0,) * p + (key[0],) + (0,) * (len(problem.tensors) - p - 1)
+            plain = Variant(place, 0.0, 0.0, ())
+            own = [plain]
+            if not key[0] and not t.is_output:
+                dims = [problem.dims[d].name for _, d, _ in spec.state]
+                if all(axis_of(t, d) is None and d not in t.dims for d in dims):
+                    own += self._residents(p, t)
+                elif p in self.readers and self.mode != "recompute":
+                    own += self._from_outside(p, t, spec)
+            ways.append(own)
+        found = []
+        for parts in product(*ways):
+            found.append(
+                Variant(
+                    tuple(max(v.places[p] for v in parts) for p in range(len(problem.tensors))),
+                    energy + sum(v.energy for v in parts),
+                    cycles + sum(v.cycles for v in parts),
+                    (*reserved, *(r for v in parts for r in v.reserved)),
+                    tuple(r for v in parts for r in v.resident),
+                    tuple(s for v in parts for s in v.strips),
+                )
+            )
+        return found
+
+    def _kept_output(self, spec: HaloSpec, out: int) -> tuple[float, float, tuple[tuple[int, int, int], ...]]:
+        """Moves of the output's strips that lie elsewhere than its windows, and the space of all its strips."""
+        key = spec.keys[out]
+        if not is_halo(key):
+            return 0.0, 0.0, ()
+        entries, tensor = entries_of(key), self.kind.problem.tensors[out]
+        axes, _ = self.kind.spans[out]
+        moved = {a.axis for a, _ in entries}
+        others = prod(1 + sum(c * (n - 1) for c, n in terms) for a, terms in enumerate(axes) if a not in moved)
+        windows = [a.windows for a, _ in entries]
+        energy, cycles = self._moves(tensor, windows, [a.strip for a, _ in entries], key[0], others)
+        return energy, cycles, tuple(r for r in self.strips_of(out, key) if r[0] >= 0)
+
+    def _moves(
+        self, tensor: Tensor, windows: Sequence[Windows], strips: Sequence[int], memory: int, others: int
+    ) -> tuple[float, float]:
+        energy = cycles = 0.0
+        for at, back, saved in moved_strips(windows, [s or None for s in strips], memory):  # type: ignore[misc,list-item]
+            for source, target, n in ((at, memory, back), (memory, at, saved)):
+                own = moved_cost(tensor, n * others, self._memory[source - 1], self._memory[target - 1])  # type: ignore[operator]
+                energy, cycles = energy + sum(own[0]), cycles + max(own[1])
+        return energy, cycles
+
+    def _residents(self, p: int, t: Tensor) -> list[Variant]:
+        """A tensor that no tile loop moves, loaded once into each memory that may have it, through those that must."""
+        problem, found = self.kind.problem, []
+        outermost = self.chip.memories[0]
+        for m, memory in enumerate(self._memory, start=1):
+            if not memory.allows(t):
+                continue
+            through = [k for k in range(1, m) if self._memory[k - 1].keep.has(t)]
+            way = [outermost, *(self._memory[k - 1] for k in through), memory]
+            elements = problem.size(t.name)
+            energy = cycles = 0.0
+            for source, target in pairwise(way):
+                own = moved_cost(t, elements, source, target)
+                energy, cycles = energy + sum(own[0]), cycles + max(own[1])
+            reserved = tuple(
+                (self._tracked[k - 1], 0, elements * self._memory[k - 1].bits_of(t) * self._memory[k - 1].buffers)
+                for k in (*through, m)
+                if self._tracked[k - 1] >= 0
+            )
+            found.append(Variant(self._only(p, m), energy, cycles, reserved, resident=((p, (*through, m)),)))
+        return found
+
+    def _only(self, p: int, memory: int) -> Places:
+        count = len(self.kind.problem.tensors)
+        return (0,) * p + (memory,) + (0,) * (count - p - 1)
+
+    def _from_outside(self, p: int, t: Tensor, spec: HaloSpec) -> list[Variant]:
+        """A map from outside whose windows' overlaps stay, so that only new parts are loaded."""
+        problem = self.kind.problem
+        parts, others = [], 1
+        moved = set()
+        for _, dim, regions in spec.state:
+            axis = axis_of(t, problem.dims[dim].name)
+            if axis is None:
+                return []
+            a = t.axes[axis]
+            size = a.span(problem.extents) - a.pad_lo - a.pad_hi
+            parts.append(read_by(problem, t, axis, problem.dims[dim].name, regions.parts, size))
+            moved.add(axis)
+        for k, x in enumerate(t.axes):
+            if k not in moved:
+                others *= x.span(problem.extents) - x.pad_lo - x.pad_hi
+        found = []
+        outermost = self.chip.memories[0]
+        for m, memory in enumerate(self._memory, start=1):
+            if not memory.allows(t) or any(x.keep.has(t) for x in self._memory[: m - 1]):
+                continue
+            kept = [k for k in range(1, m + 1) if self._memory[k - 1].allows(t)]
+            ways = []
+            for j, own in enumerate(parts):
+                strip = Windows(own, True).strip
+                may = self.mode != "horizontal" or j == len(parts) - 1
+                ways.append([0, *kept] if strip and may else [0])
+            for strips in product(*ways):
+                if not any(strips):
+                    continue
+                windows = [Windows(own, s > 0) for own, s in zip(parts, strips)]
+                new = prod(sum(b - a for a, b in w.new) for w in windows) * others
+                load = moved_cost(t, new, outermost, memory)
+                energy, cycles = self._moves(t, windows, strips, m, others)
+                rest, sizes = reservations_for(windows, [s or None for s in strips], m)  # type: ignore[misc,arg-type]
+                reserved = [(self._tracked[m - 1], len(parts), rest * others * memory.bits_of(t) * memory.buffers)]
+                for j, (s, n) in enumerate(zip(strips, sizes)):
+                    if s:
+                        own_bits = self._memory[s - 1].bits_of(t) * self._memory[s - 1].buffers
+                        reserved.append((self._tracked[s - 1], j, n * others * own_bits))
+                found.append(
+                    Variant(
+                        self._only(p, m), energy + sum(load[0]), cycles + max(load[1]),
+                        tuple(r for r in reserved if r[0] >= 0), strips=((p, m, strips),),
+                    )
+                )  # fmt: skip
+        return found
+
+    # -- exact
+
+    def least_row(self, group: Group, passing: Sequence[int]) -> tuple[float | None, float | None] | None:
+        """Least energy and cycles (None: not asked for) of rows beside tensors of `passing` bits; None for other groups."""
+        if not isinstance(group, HaloGroup):
+            return None
+        energy = cycles = inf
+        for v in group.variants:
+            room = tuple(left - bits for left, bits in zip(_left(group.room, v), passing))
+            own = [(self.search.tile(sizes, v.places).least(room), n) for sizes, n in group.kinds]
+            if self.objective != LATENCY:
+                energy = min(energy, v.energy + sum(e * n for (e, _), n in own))
+            if self.objective in (LATENCY, EDP):
+                cycles = min(cycles, v.cycles + sum(c * n for (_, c), n in own))
+        return energy if self.objective != LATENCY else None, cycles if self.objective in (LATENCY, EDP) else None
+
+    def solve(self, group: Group, limit: float, rest: tuple[float, float]) -> Front | None:
+        """Pareto rows of a group whose value, with `rest` of the other layers, is at most `limit`; None for others."""
+        if not isinstance(group, HaloGroup):
+            return None
+        memories, width = len(self.kind.tracked), 2 + len(group.loops)
+        blocks = [np.empty((0, 2 + memories * width))]
+        origins: list[tuple[Source | HaloSource | None, Ints]] = []
+        for v in group.variants:
+            own, sources = self._rows_of(group, v, limit, rest)
+            found = np.zeros((len(own), 2 + memories * width))
+            found[:, :2] = own[:, :2]
+            found[:, 1 + width :: width] = own[:, 2:]
+            for m, level, bits in v.reserved:
+                found[:, 3 + m * width + level] += bits
+            blocks.append(found)
+            origins.extend((s, np.empty(0, dtype=np.int64)) for s in sources)
+        values = np.vstack(blocks)
+        kept = undominated(values)
+        group.front = Front(values[kept], [origins[i] for i in kept], limit)
+        return group.front
+
+    def _rows_of(
+        self, group: HaloGroup, v: Variant, limit: float, rest: tuple[float, float]
+    ) -> tuple[Floats, list[HaloSource]]:
+        """Rows (energy, cycles, own bits per memory) of one variant: one row of every kind of tile each."""
+        assert group.spec is not None
+        room = _left(group.room, v)
+        tiles = [(sizes, n, self.search.tile(sizes, v.places)) for sizes, n in group.kinds]
+        least = [t.least(room) for _, _, t in tiles]
+        total = [rest[0] + v.energy, rest[1] + v.cycles]
+        whole = [total[j] + sum(n * own[j] for (_, n, _), own in zip(tiles, least)) for j in (0, 1)]
+        empty = np.empty((0, 2 + len(self.kind.tracked))), list[HaloSource]()
+        if not self.rows.within(whole[0], whole[1], limit):
+            return empty
+        values = np.zeros((1, 2 + len(self.kind.tracked)))
+        values[0, :2] = v.energy, v.cycles
+        chosen: list[tuple[TileChoice, ...]] = [()]
+        ahead = [sum(n * own[j] for (_, n, _), own in zip(tiles, least)) for j in (0, 1)]
+        for (sizes, n, tile), own in zip(tiles, least):
+            # What this kind of tile may cost when all others cost the least.
+            others = (
+                max(0.0, (whole[0] - n * own[0]) / n) if self.objective != LATENCY else 0.0,
+                max(0.0, (whole[1] - n * own[1]) / n) if self.objective in (LATENCY, EDP) else 0.0,
+            )
+            most = limit / n**2 if self.objective == EDP else limit / n
+            rows, sources = tile.front(most * (1 + 1e-12), others)
+            keep = [i for i in range(len(rows)) if (rows[i, 2:] <= room).all()]
+            ahead = [ahead[j] - n * own[j] for j in (0, 1)]
+            sums, made = [], []
+            for a, before in zip(values, chosen):
+                for i in keep:
+                    energy, cycles = a[0] + n * rows[i, 0], a[1] + n * rows[i, 1]
+                    if self.rows.within(energy + rest[0] + ahead[0], cycles + rest[1] + ahead[1], limit * (1 + 1e-9)):
+                        sums.append([energy, cycles, *np.maximum(a[2:], rows[i, 2:])])
+                        made.append((*before, TileChoice(sizes, tile.rows, *sources[i])))
+            if not sums:
+                return empty
+            values = np.array(sums)
+            kept = undominated(values)
+            values, chosen = values[kept], [made[i] for i in kept]
+        return values, [HaloSource(group.spec, v, tiles_) for tiles_ in chosen]
+
+
+def entries_of(key: Key) -> tuple[tuple[HaloAxis, TileLoop], ...]:
+    """The tile loops of a key; the join takes them for (axis, trips)."""
+    return key[1]  # type: ignore[return-value]
+
+
+def _fits(v: Variant, room: Sequence[int]) -> bool:
+    return all(r >= 0 for r in _left(room, v))
+
+
+def _left(room: Sequence[int], v: Variant) -> tuple[int, ...]:
+    left = list(room)
+    for m, _, bits in v.reserved:
+        left[m] -= bits
+    return tuple(left)
