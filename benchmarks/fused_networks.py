@@ -17,10 +17,10 @@ GOAL_S = 60.0
 CASES = (
     ("mobilenetv2", "edge-tpu-like"),
     ("resnet18", "edge-tpu-like"),
-    ("mobilenetv2", "eyeriss"),
-    ("resnet18", "eyeriss"),
     ("bert-base", "edge-tpu-like"),
     ("resnet50", "edge-tpu-like"),
+    ("mobilenetv2", "eyeriss"),
+    ("resnet18", "eyeriss"),
 )
 MORE = (("efficientnet-b0", "edge-tpu-like"),)
 
