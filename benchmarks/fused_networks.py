@@ -22,10 +22,11 @@ CASES = (
     ("mobilenetv2", "eyeriss"),
     ("resnet18", "eyeriss"),
 )
+MORE = (("efficientnet-b0", "edge-tpu-like"),)
 
 
 def main(flags: Sequence[str] = ()) -> Iterator[str]:
-    for name, chip in CASES:
+    for name, chip in (*CASES, *(MORE if "--full" in flags else ())):
         graph = graph_of_network(tl.load_network(name), tl.load_architecture(chip))
         forget()
         result, seconds = cpu_seconds(lambda g=graph: fused_optimal(g, "energy", max_fused_loops=1))

@@ -116,6 +116,9 @@ def _figures(data: Mapping[str, Any]) -> Safe:
 def _proof(data: Mapping[str, Any]) -> str:
     if data["value"] is None:
         return "No schedule of the space fits the hardware."
+    if data.get("front"):
+        proved = "no schedule that none beats is missing" if data["status"] == "optimal" else "schedules may be missing"
+        return f"The front of energy and latency: {proved}."
     gap = (data["value"] - data["lower_bound"]) / data["value"] if data["value"] else 0.0
     if gap <= 0:
         return f"Proven: no schedule of the space has a lower {data['objective']} than {data['value']:.7g}."

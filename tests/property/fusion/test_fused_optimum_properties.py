@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from tileloom.architecture.model import Architecture, Compute, Memory, Port
-from tileloom.fusion.optimal import reference
+from tileloom.fusion.optimal import reference, space
 from tileloom.fusion.optimal.front import fused_front
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.graph_from import graph_of_problems
@@ -120,7 +120,7 @@ def test_out_of_budget_it_says_what_it_knows(listed: tuple[FusedGraph, list[list
     whole = fused_optimal(graph, "energy")
     steps = dict(whole.explain)["steps"]
     values = []
-    for some in range(0, steps + 1, max(1, steps // 5)):
+    for some in range(0, steps + 1, max(1, steps // 3)):
         found = fused_optimal(graph, "energy", max_steps=some)
         assert found.lower_bound <= whole.value <= found.value
         assert found.cost is not None and dict(found.explain)["steps"] <= some
@@ -131,3 +131,35 @@ def test_out_of_budget_it_says_what_it_knows(listed: tuple[FusedGraph, list[list
     ]
     assert fused_optimal(graph, "energy", max_steps=steps).mapping == whole.mapping
     assert fused_optimal(graph, "energy", time_limit_s=0.0).status == "stopped"
+
+
+def square_graph() -> FusedGraph:
+    """A square window after a product by channels, and an addition: templates that differ in names only."""
+    dims = {"p": 4, "q": 4, "r": 2, "s": 2, "c": 2}
+    window = (
+        tensor("A", "input", "c", "p+r", "q+s"),
+        tensor("V", "weight", "c", "r", "s"),
+        tensor("B", "output", "p", "q"),
+    )
+    first = problem(
+        "one",
+        {"x": 5, "y": 5, "c": 2},
+        tensor("X", "input", "x", "y"),
+        tensor("U", "weight", "c"),
+        tensor("A", "output", "c", "x", "y"),
+    )
+    add = problem(
+        "add", {"p": 4, "q": 4}, *(tensor(n, r, "p", "q") for n, r in (("B", "input"), ("C", "input"), ("D", "output")))
+    )
+    return graph_of_problems("square", [first, problem("two", dims, *window), add], chip())  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [64, 200, 500])
+def test_templates_left_out_as_equals_lose_nothing(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = with_capacity(square_graph(), "GB", bits)
+    fewer = fused_optimal(graph, "edp", max_fused_loops=1)
+    monkeypatch.setattr(space, "is_mirrored", lambda *_: False)
+    monkeypatch.setattr(space, "out_of_order", lambda *_: False)
+    every = fused_optimal(graph, "edp", max_fused_loops=1)
+    assert fewer.value == pytest.approx(every.value, rel=1e-12)
+    assert dict(fewer.explain)["templates"] < dict(every.explain)["templates"]

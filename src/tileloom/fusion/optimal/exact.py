@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
-from math import inf
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,9 @@ from tileloom.search.optimal.prepare import NO_POINTS, Narrowed, ranges
 if TYPE_CHECKING:
     from tileloom.fusion.optimal.halo_rows import HaloSource
     from tileloom.fusion.optimal.rows import KindRows
+
+FEW = 2_000
+"""Combinations of options up to which a filter costs more than it saves."""
 
 NO_OWNERS = np.empty((0, 0), dtype=np.int64)
 
@@ -132,15 +135,16 @@ def _exact(
     parts = [np.arange(arrays.classes[c], arrays.classes[c + 1]) for c in source.classes]
     limits = arrays.limits_with(room)
     kept = _filtered(of, arrays, parts, limits, most[0] - extra[0], most[1] - extra[1])
+    nothing = np.empty((0, known.shape[1])), np.empty((0, len(parts)), dtype=np.int64)
     if kept is None:
-        return np.empty((0, known.shape[1])), np.empty((0, len(parts)), dtype=np.int64)
+        return nothing
     goal = np.array([*extra, *most])
     column, factor = _columns(of, source, width)
     once = known
     if count > 1:
         once = known.copy()
         once[:, :2] /= count
-    found, chosen = [np.empty((0, known.shape[1]))], [np.empty((0, len(parts)), dtype=np.int64)]
+    found, chosen = list[Floats](), list[Ints]()
     ends = _ends(of.objective, most[0] - extra[0], most[1] - extra[1])
     for _, own in _parts(of, source, kept, limits, *ends):
         order = sorted(range(len(own)), key=lambda g: len(own[g]))
@@ -149,14 +153,18 @@ def _exact(
         values, options = exact_rows(
             arrays.table, rows, starts, arrays.cost, limits, arrays.reserve, column, factor, of.objective, goal, once,
         )  # fmt: skip
-        once = np.vstack((once, values)) if len(values) else once
-        found.append(values)
+        if not len(values):
+            continue
         back = np.empty_like(options)
         back[:, order] = options
+        found.append(values)
         chosen.append(back)
-    values = np.vstack(found)
+        once = np.vstack((once, values))
+    if not found:
+        return nothing
+    values = found[0] if len(found) == 1 else np.vstack(found)
     values[:, :2] *= count
-    return values, np.vstack(chosen)
+    return values, chosen[0] if len(found) == 1 else np.vstack(chosen)
 
 
 def _parts(
@@ -189,7 +197,7 @@ def _filtered(
     of: KindRows, arrays: FusedArrays, parts: list[Ints], limits: LimitArrays, energy: float, cycles: float
 ) -> list[Ints] | None:
     """Options per group that bounds and limits leave; None when nothing is left."""
-    if sum(len(p) for p in parts) <= 4 * len(parts):
+    if prod(len(p) for p in parts) <= FEW:
         return parts
     rows = np.concatenate(parts)
     table = np.ascontiguousarray(arrays.table[rows])
