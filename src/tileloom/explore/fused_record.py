@@ -5,7 +5,7 @@ The search is in fusion/optimal/, the page in report/fused.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
 from tileloom.core.jsonio import to_json
 from tileloom.explore.fusers import FuseCall
+from tileloom.fusion.optimal.halo_plan import GRID_X, GRID_Y, HALO_MODES, HaloOptions
 from tileloom.fusion.optimal.mapper import FusedResult
+from tileloom.mapping.halo import split_name
 from tileloom.search.objective import OBJECTIVES, Objective
 
 
@@ -40,9 +42,11 @@ def record_of(result: FusedResult) -> dict[str, Any]:
             {"name": name, "energy_pj": c.energy_pj, "cycles": c.cycles, "count": n}
             for (name, c), n in (zip(cost.costs, cost.counts) if cost is not None else ())
         ],
+        "tiles": [asdict(t) for t in result.tiles],
         "occupancy": [
             {
-                "while": moment.problem,
+                "while": split_name(moment.problem)[0],
+                "tile": split_name(moment.problem)[1],
                 "alive": [
                     {"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive
                 ],
@@ -83,6 +87,7 @@ class FusedAnswer:
             kept = [t for t, _, _ in result.kept if t in used]
             span = stack[0] if len(stack) == 1 else f"{stack[0]} .. {stack[-1]} ({len(stack)} problems)"
             lines.append(f"  stack {number}: {span}; {len(kept)} tensors on chip")
+        lines += [f"  {line}" for line in tile_lines(result)]
         for memory in result.graph.memories:
             capacity = result.graph.layers[0].chip.memory(memory).capacity_bits
             peak = result.cost.peak_bits(memory)
@@ -92,6 +97,39 @@ class FusedAnswer:
         if isfinite(result.unfused) and result.unfused:
             lines.append(f"layer by layer: {result.unfused:.6g}; fused is {1 - result.value / result.unfused:.1%} less")
         return "\n".join(lines)
+
+
+def tile_lines(result: FusedResult) -> list[str]:
+    """Per tensor that tiles pass through: loops outermost first, windows, and where overlaps stay."""
+    found: dict[str, list[str]] = {}
+    for t in result.tiles:
+        kept = f"overlap {t.overlap} kept in {t.strip}" if t.strip else f"overlap {t.overlap} made again"
+        text = f"axis {t.axis}: {t.trips} windows of at most {t.window}, {kept if t.overlap else 'no overlap'}"
+        found.setdefault(t.tensor, []).append(text)
+    return [f"{name}: {'; '.join(texts)}" for name, texts in found.items()]
+
+
+def read_tiles(mode: str, tiles: str) -> HaloOptions | None:
+    """Options of overlapping tiles from --halo and --tiles. Raises InputError for what they cannot be."""
+    faults = []
+    if mode not in HALO_MODES:
+        faults.append(f"--halo {mode}: expected {', '.join(HALO_MODES)}")
+    sizes: list[tuple[int, ...] | None] = [None, None]
+    if tiles == "grid":
+        sizes = [GRID_X, GRID_Y]
+    elif tiles != "auto":
+        parts = tiles.split(":")
+        numbers = [[n.strip() for n in part.split(",")] for part in parts]
+        if len(parts) > 2 or not all(n.isdecimal() and int(n) for part in numbers for n in part):
+            faults.append(f"--tiles {tiles}: expected auto, grid, sizes as 4,16,60, or widths:heights as 4,16:18,72")
+        else:
+            both = [tuple(int(n) for n in part) for part in numbers]
+            sizes = [both[0], both[-1]]
+    if mode == "none" and tiles != "auto":
+        faults.append(f"--tiles {tiles}: --halo is none, so nothing is tiled with overlaps; give --halo any")
+    if faults:
+        raise InputError(faults)
+    return None if mode == "none" else HaloOptions(next(m for m in HALO_MODES if m == mode), sizes[1], sizes[0])
 
 
 def fuse_optimal(call: FuseCall) -> FusedAnswer:
@@ -106,10 +144,11 @@ def fuse_optimal(call: FuseCall) -> FusedAnswer:
     if call.objective not in OBJECTIVES:
         raise InputError(f"--objective {call.objective}: expected {', '.join(OBJECTIVES)}")
     objective: Objective = next(o for o in OBJECTIVES if o == call.objective)
+    halo = read_tiles(call.halo, call.tiles)
     network = load_network(call.network, bind=dict(call.bind))
     chip = load_architecture(call.architecture)
     graph = graph_of_network(network, chip)
-    result = fused_optimal(graph, objective, gap=call.gap, max_fused_loops=call.max_fused_loops)
+    result = fused_optimal(graph, objective, gap=call.gap, max_fused_loops=call.max_fused_loops, halo=halo)
     answer = FusedAnswer(result, network.name, chip.name)
     if call.out is not None:
         write_fused_run(answer, call.out)

@@ -18,6 +18,7 @@ class FuseCall:
     """What the command line was asked.
 
     out   folder to write into, or None;  gap: stop at this proven share;  max_fused_loops: None = no limit
+    halo, tiles   overlapping tiles: mode ('none': without) and the sizes to try, as on the command line
     """
 
     network: str
@@ -28,6 +29,8 @@ class FuseCall:
     progress: Callable[[str, int, int], None] | None
     gap: float = 0.0
     max_fused_loops: int | None = 1
+    halo: str = "none"
+    tiles: str = "auto"
 
 
 class FuseAnswer(Protocol):

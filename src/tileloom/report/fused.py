@@ -5,6 +5,7 @@ Drawn from run.json of the run directory; nothing is computed again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ def fused_page(data: Mapping[str, Any]) -> str:
         )
         parts += [_memory(data, name) for name in data["capacity_bits"]]
         parts += [el("h2", "Stacks"), _stacks(data)]
+        if data.get("tiles"):
+            parts += [el("h2", "Tiles and their overlaps"), _tiles(data)]
         if data.get("nest"):
             parts += [el("h2", "Schedule"), el("pre", str(data["nest"]))]
     if data["notes"]:
@@ -86,7 +89,8 @@ def _memory(data: Mapping[str, Any], memory: str) -> Safe:
     cycles = {row["name"]: row["cycles"] * row["count"] for row in data["layers"]}
     whole = sum(cycles.values()) or 1.0
     least = 0.35 / max(len(moments), 1)
-    weights = [max(cycles[m["while"]] / whole, least) for m in moments]
+    times = Counter(m["while"] for m in moments)
+    weights = [max(cycles[m["while"]] / whole, least) / times[m["while"]] for m in moments]
     unit = (WIDTH - LEFT) / sum(weights)
     shapes: list[Safe] = []
     x = LEFT
@@ -129,6 +133,16 @@ def _stacks(data: Mapping[str, Any]) -> Safe:
         )
         rows.append((str(number), names, f"{energy / 1e6:.4g}", f"{cycles:.4g}"))
     return _table(("Stack", "Layers that run together", "µJ", "Cycles"), rows)
+
+
+def _tiles(data: Mapping[str, Any]) -> Safe:
+    """Per tensor and tile loop (outermost first): windows, and what happens to what neighbours share."""
+    rows = []
+    for t in data["tiles"]:
+        fate = "none" if not t["overlap"] else f"kept in {t['strip']}" if t["strip"] else "made again"
+        loop = f"{t['trips']} (last layer: {t['tile']})"
+        rows.append((t["tensor"], str(t["axis"]), loop, str(t["window"]), str(t["overlap"]), fate))
+    return _table(("Tensor", "Axis", "Tiles", "Largest window", "Overlap", "Overlap is"), rows)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Safe:

@@ -46,6 +46,17 @@ def command(
     max_fused_loops: Annotated[
         str, typer.Option("--max-fused-loops", help="With --optimal: loops that layers may share, a number or inf.")
     ] = "1",
+    halo: Annotated[
+        str,
+        typer.Option(
+            help="With --optimal: tiles with overlaps too: none, recompute, horizontal, full, or any (a choice "
+            "per tensor)."
+        ),
+    ] = "none",
+    tiles: Annotated[
+        str,
+        typer.Option(help="With --halo: tile sizes to try: auto, grid (DeFiNES's), N,N.. or widths:heights."),
+    ] = "auto",
     bind: o.Bind = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -66,7 +77,8 @@ def command(
     if optimal:
         _refuse_options(context, TILING, "--optimal searches mappings of our own, not depth-first tiles")
         loops = _loops(max_fused_loops)
-        _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json, gap, loops)
+        _optimal(network, arch, objective, o.sizes("--bind", bind), out, progress, json, gap, loops, (halo, tiles))
+    _refuse_options(context, ("halo", "tiles"), "tiles as a choice of the optimum need --optimal")
     if is_study(network):
         _refuse_options(context, ("arch", "objective", *TILING), f"{network} is a study file, which says this itself")
         study = read_study(network)
@@ -109,6 +121,7 @@ def _optimal(
     json: bool,
     gap: float,
     max_fused_loops: int | None,
+    tiles: tuple[str, str],
 ) -> NoReturn:
     from tileloom.cli.show import emit_json, note, progress_bar
     from tileloom.core.errors import InputError
@@ -118,7 +131,7 @@ def _optimal(
     if arch is None:
         raise InputError("--arch is missing: which chip?")
     with progress_bar("Fusing", progress) as callback:
-        answer = fuser(FuseCall(network, arch, objective, bind, out, callback, gap, max_fused_loops))
+        answer = fuser(FuseCall(network, arch, objective, bind, out, callback, gap, max_fused_loops, *tiles))
     if out is not None and (out / "run.json").is_file():
         from tileloom.report.fused import write_fused_page
 

@@ -29,7 +29,7 @@ def kinds_of(
         kind = _kind(graph, i, tracked, roomy, reversed_copies)
         key = _fingerprint(kind)
         if key not in known:
-            known[key] = KindRows(kind, objective, limits)
+            known[key] = KindRows(kind, objective, limits, listed=halo is None or not halo.one_stack)
         found.append(known[key])
     if halo is not None and halo.mode != "none":
         _add_tiles(graph, found, halo)

@@ -21,6 +21,9 @@ from tileloom.search.optimal.kernels import EDP, LATENCY
 from tileloom.search.optimal.run import CODES
 
 
+ONE_STACK = "with these tiles and modes the graph does not fit, or cannot be tiled, as one stack"
+
+
 @dataclass(frozen=True)
 class FusedResult:
     """The best fused mapping of a graph.
@@ -100,9 +103,9 @@ def fused_optimal(
         from tileloom.fusion.optimal.infeasible import why_nothing_fits
 
         status: Status = "infeasible"
-        return FusedResult(
-            graph, objective, status, reasons=why_nothing_fits(graph, limits), seconds=perf_counter() - started
-        )
+        one_stack = halo is not None and halo.one_stack
+        reasons = (ONE_STACK,) if one_stack else why_nothing_fits(graph, limits)
+        return FusedResult(graph, objective, status, reasons=reasons, seconds=perf_counter() - started)
     chains = [chain_for(k, graph, i, c) for i, (k, c) in enumerate(zip(kinds, found.choices))]
     kept = _kept(graph, found.choices)
     depths = tuple(

@@ -31,7 +31,9 @@ BEAM = 48
 MAX_PATHS = 400
 
 NEAR = 2
-"""Groups of each layer whose bounds are made exact together with the cheapest path's."""
+"""Groups of each layer whose bounds are made exact together with the cheapest path's; one more per `SHARE` of them."""
+
+SHARE = 300
 
 
 @dataclass
@@ -160,7 +162,7 @@ class Solver:
             return 0
         for i, own in enumerate(groups):
             open_ones = [n for n in np.argsort(self._through_kept(messages, i), kind="stable") if not own[n].refined]
-            for n in open_ones[:NEAR]:
+            for n in open_ones[: NEAR + len(own) // SHARE]:
                 wanted[id(own[n])] = (self.kinds[i], own[n])
         for kind, g in wanted.values():
             kind.refine(g)
