@@ -14,7 +14,7 @@ from math import inf, prod
 import numpy as np
 
 from tileloom.cost.halo import moved_cost
-from tileloom.fusion.optimal.halo_plan import HaloAxis, HaloMode, HaloSpec, TileLoop, is_halo
+from tileloom.fusion.optimal.halo_plan import HaloAxis, HaloMode, HaloSpec, Regions, TileLoop, is_halo
 from tileloom.fusion.optimal.halo_tiles import Places, Sizes, TileSearch
 from tileloom.fusion.optimal.rows import Front, Group, Key, KindRows, Source
 from tileloom.mapping.windows import Windows, axis_of, moved_strips, read_by, reservations_for
@@ -92,6 +92,7 @@ class HaloRows:
         tracked = [n for n, _ in self.kind.tracked]
         self._tracked = [tracked.index(n) if n in tracked else -1 for n in self.kind.backing]
         self._variants: dict[object, tuple[Variant, ...]] = {}
+        self._windows: dict[object, tuple[Windows, Windows]] = {}
         self._kinds: dict[object, tuple[tuple[Sizes, int], ...]] = {}
         self._cheap: dict[object, tuple[float, float]] = {}
         self.pending = list({s.keys: s for s in specs}.values())
@@ -276,15 +277,13 @@ class HaloRows:
     def _from_outside(self, p: int, t: Tensor, spec: HaloSpec) -> list[Variant]:
         """A map from outside whose windows' overlaps stay, so that only new parts are loaded."""
         problem = self.kind.problem
-        parts, others = [], 1
-        moved = set()
+        parts: list[tuple[Windows, Windows]] = []
+        others, moved = 1, set()
         for _, dim, regions in spec.state:
             axis = axis_of(t, problem.dims[dim].name)
             if axis is None:
                 return []
-            a = t.axes[axis]
-            size = a.span(problem.extents) - a.pad_lo - a.pad_hi
-            parts.append(read_by(problem, t, axis, problem.dims[dim].name, regions.parts, size))
+            parts.append(self._read_windows(t, axis, dim, regions))
             moved.add(axis)
         for k, x in enumerate(t.axes):
             if k not in moved:
@@ -297,14 +296,14 @@ class HaloRows:
             kept = [k for k in range(1, m + 1) if self._memory[k - 1].allows(t)]
             ways = []
             for j, own in enumerate(parts):
-                strip = Windows(own, True).strip
+                strip = own[1].strip
                 may = self.mode != "horizontal" or j == len(parts) - 1
                 ways.append([0, *kept] if strip and may else [0])
             for strips in product(*ways):
                 if not any(strips):
                     continue
-                windows = [Windows(own, s > 0) for own, s in zip(parts, strips)]
-                new = prod(sum(b - a for a, b in w.new) for w in windows) * others
+                windows = [own[s > 0] for own, s in zip(parts, strips)]
+                new = prod(w.made for w in windows) * others
                 load = moved_cost(t, new, outermost, memory)
                 energy, cycles = self._moves(t, windows, strips, m, others)
                 rest, sizes = reservations_for(windows, [s or None for s in strips], m)  # type: ignore[misc,arg-type]
@@ -319,6 +318,17 @@ class HaloRows:
                         tuple(r for r in reserved if r[0] >= 0), strips=((p, m, strips),),
                     )
                 )  # fmt: skip
+        return found
+
+    def _read_windows(self, t: Tensor, axis: int, dim: int, regions: Regions) -> tuple[Windows, Windows]:
+        """What is read along an axis of a map from outside: overlaps not kept, and kept."""
+        key = (t.name, axis, dim, id(regions))
+        found = self._windows.get(key)
+        if found is None:
+            problem, a = self.kind.problem, t.axes[axis]
+            size = a.span(problem.extents) - a.pad_lo - a.pad_hi
+            parts = read_by(problem, t, axis, problem.dims[dim].name, regions.parts, size)
+            found = self._windows[key] = (Windows(parts, False), Windows(parts, True))
         return found
 
     # -- exact

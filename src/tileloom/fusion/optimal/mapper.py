@@ -20,7 +20,6 @@ from tileloom.search.objective import Objective, Status
 from tileloom.search.optimal.kernels import EDP, LATENCY
 from tileloom.search.optimal.run import CODES
 
-
 ONE_STACK = "with these tiles and modes the graph does not fit, or cannot be tiled, as one stack"
 
 
