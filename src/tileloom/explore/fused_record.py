@@ -21,7 +21,9 @@ from tileloom.cost.fused import FusedCost
 from tileloom.explore.fusers import FuseAnswer, FuseCall
 from tileloom.fusion.optimal.alone import layer_by_layer
 from tileloom.fusion.optimal.graph import FusedGraph
+from tileloom.fusion.optimal.halo_plan import GRID_X, GRID_Y, HALO_MODES, HaloOptions
 from tileloom.fusion.optimal.mapper import FusedResult
+from tileloom.mapping.halo import split_name
 from tileloom.search.objective import OBJECTIVES, Objective
 
 MOST_KEPT = 24
@@ -70,6 +72,7 @@ def record_of(result: FusedResult, alone: Sequence[tuple[float, float] | None] =
                 zip(cost.costs, cost.counts, alone or (None,) * len(cost.costs)) if cost is not None else ()
             )
         ],
+        "tiles": [asdict(t) for t in result.tiles],
         "occupancy": _occupancy(cost) if cost is not None else [],
         "capacity_bits": {m: result.graph.layers[0].chip.memory(m).capacity_bits for m in result.graph.memories},
         "search": dict(result.explain),
@@ -98,7 +101,8 @@ def cost_record(cost: FusedCost, chip: Architecture) -> dict[str, Any]:
 def _occupancy(cost: FusedCost) -> list[dict[str, Any]]:
     return [
         {
-            "while": moment.problem,
+            "while": split_name(moment.problem)[0],
+            "tile": split_name(moment.problem)[1],
             "alive": [{"memory": r.memory, "tensor": r.tensor, "bits": r.bits, "owner": r.owner} for r in moment.alive],
         }
         for moment in cost.moments
@@ -138,6 +142,7 @@ class FusedAnswer:
         lines.append(f"{result.graph.name}: {len(result.graph.layers)} problems in {len(result.stacks)} stacks")
         for number, stack in enumerate(result.stacks, 1):
             lines += self._stack(number, stack)
+        lines += [f"  {line}" for line in tile_lines(result)]
         for memory in result.graph.memories:
             capacity = result.graph.layers[0].chip.memory(memory).capacity_bits
             peak = result.cost.peak_bits(memory)
@@ -169,6 +174,39 @@ class FusedAnswer:
         return lines
 
 
+def tile_lines(result: FusedResult) -> list[str]:
+    """Per tensor that tiles pass through: loops outermost first, windows, and where overlaps stay."""
+    found: dict[str, list[str]] = {}
+    for t in result.tiles:
+        kept = f"overlap {t.overlap} kept in {t.strip}" if t.strip else f"overlap {t.overlap} made again"
+        text = f"axis {t.axis}: {t.trips} windows of at most {t.window}, {kept if t.overlap else 'no overlap'}"
+        found.setdefault(t.tensor, []).append(text)
+    return [f"{name}: {'; '.join(texts)}" for name, texts in found.items()]
+
+
+def read_tiles(mode: str, tiles: str) -> HaloOptions | None:
+    """Options of overlapping tiles from --halo and --tiles. Raises InputError for what they cannot be."""
+    faults = []
+    if mode not in HALO_MODES:
+        faults.append(f"--halo {mode}: expected {', '.join(HALO_MODES)}")
+    sizes: list[tuple[int, ...] | None] = [None, None]
+    if tiles == "grid":
+        sizes = [GRID_X, GRID_Y]
+    elif tiles != "auto":
+        parts = tiles.split(":")
+        numbers = [[n.strip() for n in part.split(",")] for part in parts]
+        if len(parts) > 2 or not all(n.isdecimal() and int(n) for part in numbers for n in part):
+            faults.append(f"--tiles {tiles}: expected auto, grid, sizes as 4,16,60, or widths:heights as 4,16:18,72")
+        else:
+            both = [tuple(int(n) for n in part) for part in numbers]
+            sizes = [both[0], both[-1]]
+    if mode == "none" and tiles != "auto":
+        faults.append(f"--tiles {tiles}: --halo is none, so nothing is tiled with overlaps; give --halo any")
+    if faults:
+        raise InputError(faults)
+    return None if mode == "none" else HaloOptions(next(m for m in HALO_MODES if m == mode), sizes[1], sizes[0])
+
+
 def fuse_optimal(call: FuseCall) -> FuseAnswer:
     """The fuser 'optimal': reads network and chip, proves the best fused schedule (with the objective pareto, the
     front), writes the run directory.
@@ -183,6 +221,9 @@ def fuse_optimal(call: FuseCall) -> FuseAnswer:
         raise InputError(f"--objective {call.objective}: expected {', '.join(OBJECTIVES)} or pareto")
     if call.objective == "pareto" and call.gap:
         raise InputError("--gap goes with one objective; the front is proved whole: leave it out")
+    halo = read_tiles(call.halo, call.tiles)
+    if call.objective == "pareto" and halo is not None:
+        raise InputError("--halo goes with one objective: leave out --objective pareto or --halo")
     network = load_network(call.network, bind=dict(call.bind), variables=dict(call.variables))
     chip = load_architecture(call.architecture)
     graph = graph_of_network(network, chip)
@@ -196,6 +237,7 @@ def fuse_optimal(call: FuseCall) -> FuseAnswer:
         max_fused_loops=call.max_fused_loops,
         max_steps=call.max_steps,
         time_limit_s=call.time_limit_s,
+        halo=halo,
     )
     answer = FusedAnswer(result, network.name, chip.name)
     if call.out is not None:

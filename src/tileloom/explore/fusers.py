@@ -20,6 +20,7 @@ class FuseCall:
     out   folder to write into, or None;  gap: stop at this proven share;  max_fused_loops: None = no limit
     variables   fields of a Hugging Face configuration, variables of a template file
     max_steps, time_limit_s   stop with the best schedule and bound known by then; None = no limit
+    halo, tiles   overlapping tiles: mode ('none': without) and the sizes to try, as on the command line
     """
 
     network: str
@@ -33,6 +34,8 @@ class FuseCall:
     variables: Mapping[str, object] = field(default_factory=dict)
     max_steps: int | None = None
     time_limit_s: float | None = None
+    halo: str = "none"
+    tiles: str = "auto"
 
 
 class FuseAnswer(Protocol):

@@ -108,6 +108,16 @@ class Windows:
         return max(b for _, b in used) - min(a for a, _ in used) if used else 0
 
     @cached_property
+    def read(self) -> int:
+        """Positions of all windows together."""
+        return sum(b - a for a, b in self.parts)
+
+    @cached_property
+    def made(self) -> int:
+        """Positions of all new parts together."""
+        return sum(b - a for a, b in self.new)
+
+    @cached_property
     def sizes(self) -> dict[int, int]:
         """Extent of what an iteration makes -> number of such iterations; empty ones left out."""
         return extents_of(self.new)
@@ -158,8 +168,7 @@ def moved_strips(
         back = saved = sum(w.overlaps)
         for i, other in enumerate(windows):
             if i != j:
-                whole = sum(b - a for a, b in other.parts)
-                back *= whole if i < j else sum(b - a for a, b in other.new)
-                saved *= whole if i < j else other.full
+                back *= other.read if i < j else other.made
+                saved *= other.read if i < j else other.full
         found.append((at, back, saved))
     return tuple(found)

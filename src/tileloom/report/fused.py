@@ -65,6 +65,8 @@ def fused_page(data: Mapping[str, Any]) -> str:
             parts.append(el("p", "No tensor stays on chip between layers."))
         parts += [kept, *(occupancy(data, name) for name in data["capacity_bits"])]
         parts += [el("h2", "Stacks"), _stacks(data)]
+        if data.get("tiles"):
+            parts += [el("h2", "Tiles and their overlaps"), _tiles(data)]
         if data.get("nest"):
             nest = el("details", el("summary", "The mapping tree, loop by loop"), el("pre", str(data["nest"])))
             parts += [el("h2", "Schedule"), nest]
@@ -146,6 +148,16 @@ def _stacks(data: Mapping[str, Any]) -> Safe:
              "–" if before is None else energy(before), "–" if not before else f"{1 - fused / before:.1%}", count(cycles))
         )  # fmt: skip
     return _table(("#", "Problems that run together", "Kept on chip", "Energy", "Alone", "Saved", "Cycles"), rows)
+
+
+def _tiles(data: Mapping[str, Any]) -> Safe:
+    """Per tensor and tile loop (outermost first): windows, and what happens to what neighbours share."""
+    rows = []
+    for t in data["tiles"]:
+        fate = "none" if not t["overlap"] else f"kept in {t['strip']}" if t["strip"] else "made again"
+        loop = f"{t['trips']} (last layer: {t['tile']})"
+        rows.append((t["tensor"], str(t["axis"]), loop, str(t["window"]), str(t["overlap"]), fate))
+    return _table(("Tensor", "Axis", "Tiles", "Largest window", "Overlap", "Overlap is"), rows)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Safe:

@@ -5,6 +5,7 @@ All are drawn from the record of a run (explore/fused_record.py); the page aroun
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -31,10 +32,12 @@ class Time:
         cycles = {row["name"]: row["cycles"] * row["count"] for row in data["layers"]}
         whole = sum(cycles.values()) or 1.0
         least = 0.4 / max(len(self.names), 1)
-        weights = [max(cycles[n] / whole, least) for n in self.names]
+        # A layer below tile loops has one column per kind of its tiles.
+        times = Counter(self.names)
+        weights = [max(cycles[n] / whole, least) / times[n] for n in self.names]
         unit = (WIDTH - LEFT - RIGHT) / sum(weights)
         self.edges: list[float] = list(accumulate((w * unit for w in weights), initial=LEFT))
-        self.shares = [cycles[n] / whole for n in self.names]
+        self.shares = [cycles[n] / whole / times[n] for n in self.names]
 
     def left(self, i: int) -> float:
         return self.edges[i]
@@ -57,7 +60,7 @@ class Time:
         free = 0.0
         for i, name in enumerate(self.names):
             x = (self.left(i) + self.right(i)) / 2
-            if x < free:
+            if x < free or name in self.names[:i]:
                 continue
             free = x + 13.0
             shown.append(
@@ -129,7 +132,8 @@ def lifetimes(data: Row) -> Safe | None:
     if not kept or any("from" not in k for k in kept):
         return None
     time = Time(data)
-    at = {name: i for i, name in enumerate(time.names)}
+    begins = {name: i for i, name in reversed(list(enumerate(time.names)))}
+    ends = {name: i for i, name in enumerate(time.names)}
     memories = list(dict.fromkeys(k["memory"] for k in data["kept"]))
     shade = {m: COLOURS[i % len(COLOURS)] for i, m in enumerate(memories)}
     bits = {
@@ -137,7 +141,7 @@ def lifetimes(data: Row) -> Safe | None:
     }
     shapes: list[Safe] = []
     for n, k in enumerate(kept):
-        first, last = at[k["from"]], at[k["until"]]
+        first, last = begins[k["from"]], ends[k["until"]]
         y = TOP + n * ROW
         left, right = time.left(first), time.right(last)
         loops = " × ".join(map(str, k["loops_above"]))

@@ -63,6 +63,17 @@ def command(
         int | None,
         typer.Option("--max-steps", min=0, help="With --optimal: as --time-limit, the same on every machine."),
     ] = None,
+    halo: Annotated[
+        str,
+        typer.Option(
+            help="With --optimal: tiles with overlaps too: none, recompute, horizontal, full, or any (a choice "
+            "per tensor)."
+        ),
+    ] = "none",
+    tiles: Annotated[
+        str,
+        typer.Option(help="With --halo: tile sizes to try: auto, grid (DeFiNES's), N,N.. or widths:heights."),
+    ] = "auto",
     bind: o.Bind = None,
     variables: o.Variables = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
@@ -88,7 +99,9 @@ def command(
 
         given = o.plain_pairs("--set", variables)
         sizes, loops = o.sizes("--bind", bind), _loops(max_fused_loops)
-        call = FuseCall(network, arch or "", objective, sizes, out, None, gap, loops, given, max_steps, time_limit)
+        call = FuseCall(
+            network, arch or "", objective, sizes, out, None, gap, loops, given, max_steps, time_limit, halo, tiles
+        )
         _optimal(call, progress, json)
     if variables:
         raise InputError("--set is for --optimal: fields of a Hugging Face model, or variables of a template")
@@ -114,7 +127,7 @@ def command(
 TILING = ("mode", "tile_x", "tile_y", "cuts", "lpf_limit", "faithful", "max_layers")
 """Options of depth-first schedules only."""
 
-PROOF = ("gap", "max_fused_loops", "max_steps", "time_limit")
+PROOF = ("gap", "max_fused_loops", "max_steps", "time_limit", "halo", "tiles")
 """Options of the fused optimum only."""
 
 

@@ -134,6 +134,61 @@ class Terms:
     loops_per_dim: int
 
 
+@dataclass(frozen=True)
+class GroupRecipe:
+    """What the options of one rank group are made of (`class_table`); positions: table column of each factor column."""
+
+    shape: GroupShape
+    factors: tuple[Factor, ...]
+    equal: tuple[bool, ...]
+    blocks: tuple[tuple[int, ...], ...]
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A template as sums over products of group factors, before options are listed. Only the numbers in `cost`,
+    `limits` and `reserve` and the shapes depend on extents (above 1), each number at most linearly on each of them."""
+
+    fused: FusedTemplate
+    groups: tuple[tuple[int, ...], ...]
+    parts: tuple[GroupRecipe, ...]
+    cost: CostArrays
+    limits: LimitArrays
+    reserve: LimitArrays
+    reserved: tuple[Reserved, ...]
+
+    def arrays(self, loops_per_dim: int) -> FusedArrays | None:
+        """All options; None when no option of some group is left (an axis that no tiling fills as required)."""
+        tables = []
+        for part in self.parts:
+            found = class_table(part.shape, part.factors, part.equal, part.blocks, loops_per_dim)
+            if not len(found.tiles):
+                return None
+            tables.append(found)
+        positions = [list(part.positions) for part in self.parts]
+        starts = ranges([len(t.tiles) for t in tables])
+        return FusedArrays(
+            fused=self.fused,
+            dims=self.groups,
+            tiles=tuple(t.tiles for t in tables),
+            table=np.vstack([t.values[:, p] for t, p in zip(tables, positions)]),
+            classes=np.concatenate([*(t.starts[:-1] + s for t, s in zip(tables, starts)), starts[-1:]]),
+            groups=ranges([len(t.trips) for t in tables]),
+            loops=tuple(
+                tuple((block, group[d], n) for block, d, n in trips)
+                for t, group in zip(tables, self.groups)
+                for trips in t.trips
+            ),
+            low=np.vstack([t.low[:, p] for t, p in zip(tables, positions)]),
+            high=np.vstack([t.high[:, p] for t, p in zip(tables, positions)]),
+            cost=self.cost,
+            limits=self.limits,
+            reserve=self.reserve,
+            reserved=self.reserved,
+        )
+
+
 def compile_fused(
     layout: Layout,
     fused: FusedTemplate,
@@ -143,6 +198,18 @@ def compile_fused(
     terms: Terms,
 ) -> FusedArrays | None:
     """None when no option of some group is left (an axis that no tiling fills as required)."""
+    return recipe_of(layout, fused, shared, persistent, lower, terms).arrays(terms.loops_per_dim)
+
+
+def recipe_of(
+    layout: Layout,
+    fused: FusedTemplate,
+    shared: frozenset[int],
+    persistent: frozenset[int],
+    lower: dict[int, float],
+    terms: Terms,
+) -> Recipe:
+    """The sums of a template: energy, busy times, limits, reservations."""
     setting, template = layout.setting, fused.template
     compiler = Compiler(layout, template)
     _, one = compiler.column(0)
@@ -162,11 +229,11 @@ def compile_fused(
     equal |= {j for x in limits if x.low > 0 for _, j in x.coefficients}
     leakage = leakage_pj_per_cycle(setting) if terms.energy else 0.0
     factors = compiler.factors()
-    tables, positions = [], []
+    parts = []
     for g, group in enumerate(layout.groups):
         distinct = tuple(dict.fromkeys(column[g] for column in factors))
         at = {f: i for i, f in enumerate(distinct)}
-        of_column = [at[column[g]] for column in factors]
+        of_column = tuple(at[column[g]] for column in factors)
         same = tuple(i in {of_column[j] for j in equal} for i in range(len(distinct)))
         blocks = tuple(
             tuple(
@@ -175,26 +242,11 @@ def compile_fused(
             )
             for d in group
         )
-        found = class_table(shape_of(setting, template, group), distinct, same, blocks, terms.loops_per_dim)
-        if not len(found.tiles):
-            return None
-        tables.append(found)
-        positions.append(of_column)
-    starts = ranges([len(t.tiles) for t in tables])
-    return FusedArrays(
+        parts.append(GroupRecipe(shape_of(setting, template, group), distinct, same, blocks, of_column))
+    return Recipe(
         fused=fused,
-        dims=layout.groups,
-        tiles=tuple(t.tiles for t in tables),
-        table=np.vstack([t.values[:, p] for t, p in zip(tables, positions)]),
-        classes=np.concatenate([*(t.starts[:-1] + s for t, s in zip(tables, starts)), starts[-1:]]),
-        groups=ranges([len(t.trips) for t in tables]),
-        loops=tuple(
-            tuple((block, group[d], n) for block, d, n in trips)
-            for t, group in zip(tables, layout.groups)
-            for trips in t.trips
-        ),
-        low=np.vstack([t.low[:, p] for t, p in zip(tables, positions)]),
-        high=np.vstack([t.high[:, p] for t, p in zip(tables, positions)]),
+        groups=layout.groups,
+        parts=tuple(parts),
         cost=_cost_arrays(sums, leakage),
         limits=_limit_arrays(limits),
         reserve=_limit_arrays([Limit("", tuple(c)) for c in reserved.values()]),

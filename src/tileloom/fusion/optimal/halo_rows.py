@@ -16,12 +16,12 @@ import numpy as np
 from tileloom.cost.halo import moved_cost
 from tileloom.fusion.optimal.exact import undominated
 from tileloom.fusion.optimal.groups import Front, Group, Key, Source
-from tileloom.fusion.optimal.halo_plan import HaloAxis, HaloMode, HaloSpec, TileLoop, is_halo
+from tileloom.fusion.optimal.halo_plan import HaloAxis, HaloMode, HaloSpec, Regions, TileLoop, is_halo
 from tileloom.fusion.optimal.halo_tiles import Places, Sizes, TileSearch
 from tileloom.fusion.optimal.rows import KindRows
 from tileloom.mapping.windows import Windows, axis_of, moved_strips, read_by, reservations_for
 from tileloom.search.optimal.arrays import Floats, Ints
-from tileloom.search.optimal.kernels import EDP, LATENCY
+from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.workload.problem import Tensor
 
 MOST_ROWS = 4000
@@ -77,16 +77,24 @@ class HaloGroup(Group):
 class HaloRows:
     """All groups of a kind below tile loops; lists, bounds and solves them for `KindRows`."""
 
-    def __init__(self, rows: KindRows, specs: Sequence[HaloSpec], mode: HaloMode, readers: frozenset[int]) -> None:
-        """readers: positions of tensors from outside that no other layer reads."""
+    def __init__(
+        self,
+        rows: KindRows,
+        specs: Sequence[HaloSpec],
+        mode: HaloMode,
+        readers: frozenset[int],
+        crossed: frozenset[str],
+    ) -> None:
+        """readers: positions of tensors that one layer alone reads;  crossed: as in `TileSearch`."""
         self.rows, self.kind, self.objective, self.mode = rows, rows.kind, rows.objective, mode
         self.readers = readers
-        self.search = TileSearch(rows)
+        self.search = TileSearch(rows, frozenset(dim for s in specs for _, dim, _ in s.state), crossed)
         self.chip = self.search.chip
         self._memory = [self.chip.memory(n) for n in self.kind.backing]
         tracked = [n for n, _ in self.kind.tracked]
         self._tracked = [tracked.index(n) if n in tracked else -1 for n in self.kind.backing]
         self._variants: dict[object, tuple[Variant, ...]] = {}
+        self._windows: dict[object, tuple[Windows, Windows]] = {}
         self._kinds: dict[object, tuple[tuple[Sizes, int], ...]] = {}
         self._cheap: dict[object, tuple[float, float]] = {}
         self.pending = list({s.keys: s for s in specs}.values())
@@ -130,22 +138,15 @@ class HaloRows:
 
     def _bound(self, spec: HaloSpec) -> tuple[float, float]:
         places = tuple(k[0] for k in spec.keys)
-        key = (places, tuple((dim, id(r)) for _, dim, r in spec.state), self._outside_key(spec))
+        key = (places, tuple((dim, id(r)) for _, dim, r in spec.state))
         found = self._cheap.get(key)
         if found is None:
-            kinds = self._kinds_of(spec)
-            energy = cycles = inf
-            for v in self._variants_of(spec):
-                own = [self.search.at_least(sizes, v.places) for sizes, _ in kinds]
-                energy = min(energy, v.energy + sum(n * e for (_, n), (e, _) in zip(kinds, own)))
-                cycles = min(cycles, v.cycles + sum(n * c for (_, n), (_, c) in zip(kinds, own)))
-            found = self._cheap[key] = (energy, cycles)
+            totals = {
+                dim: (sum(n * times for n, times in r.sizes.items()), max(b for _, b in r.parts) - r.parts[0][0])
+                for _, dim, r in spec.state
+            }
+            found = self._cheap[key] = self.search.at_least(totals, places)
         return found
-
-    def _outside_key(self, spec: HaloSpec) -> object:
-        # Strips that lie elsewhere than the windows add moves, which belong to the tensor's maker.
-        out = next(k for k, t in zip(spec.keys, self.kind.problem.tensors) if t.is_output)
-        return out if is_halo(out) and any(a.strip not in (0, out[0]) for a, _ in entries_of(out)) else None
 
     def _kinds_of(self, spec: HaloSpec) -> tuple[tuple[Sizes, int], ...]:
         key = tuple((dim, id(regions)) for _, dim, regions in spec.state)
@@ -284,15 +285,13 @@ class HaloRows:
     def _from_outside(self, p: int, t: Tensor, spec: HaloSpec) -> list[Variant]:
         """A map from outside whose windows' overlaps stay, so that only new parts are loaded."""
         problem = self.kind.problem
-        parts, others = [], 1
-        moved = set()
+        parts: list[tuple[Windows, Windows]] = []
+        others, moved = 1, set()
         for _, dim, regions in spec.state:
             axis = axis_of(t, problem.dims[dim].name)
             if axis is None:
                 return []
-            a = t.axes[axis]
-            size = a.span(problem.extents) - a.pad_lo - a.pad_hi
-            parts.append(read_by(problem, t, axis, problem.dims[dim].name, regions.parts, size))
+            parts.append(self._read_windows(t, axis, dim, regions))
             moved.add(axis)
         for k, x in enumerate(t.axes):
             if k not in moved:
@@ -305,14 +304,14 @@ class HaloRows:
             kept = [k for k in range(1, m + 1) if self._memory[k - 1].allows(t)]
             ways = []
             for j, own in enumerate(parts):
-                strip = Windows(own, True).strip
+                strip = own[1].strip
                 may = self.mode != "horizontal" or j == len(parts) - 1
                 ways.append([0, *kept] if strip and may else [0])
             for strips in product(*ways):
                 if not any(strips):
                     continue
-                windows = [Windows(own, s > 0) for own, s in zip(parts, strips)]
-                new = prod(sum(b - a for a, b in w.new) for w in windows) * others
+                windows = [own[s > 0] for own, s in zip(parts, strips)]
+                new = prod(w.made for w in windows) * others
                 load = moved_cost(t, new, outermost, memory)
                 energy, cycles = self._moves(t, windows, strips, m, others)
                 rest, sizes = reservations_for(windows, [s or None for s in strips], m)  # type: ignore[misc,arg-type]
@@ -329,6 +328,17 @@ class HaloRows:
                 )  # fmt: skip
         return found
 
+    def _read_windows(self, t: Tensor, axis: int, dim: int, regions: Regions) -> tuple[Windows, Windows]:
+        """What is read along an axis of a map from outside: overlaps not kept, and kept."""
+        key = (t.name, axis, dim, id(regions))
+        found = self._windows.get(key)
+        if found is None:
+            problem, a = self.kind.problem, t.axes[axis]
+            size = a.span(problem.extents) - a.pad_lo - a.pad_hi
+            parts = read_by(problem, t, axis, problem.dims[dim].name, regions.parts, size)
+            found = self._windows[key] = (Windows(parts, False), Windows(parts, True))
+        return found
+
     # -- exact
 
     def least_row(self, group: Group, passing: Sequence[int]) -> tuple[float | None, float | None] | None:
@@ -336,8 +346,11 @@ class HaloRows:
         if not isinstance(group, HaloGroup):
             return None
         energy = cycles = inf
-        for v in group.variants:
+        for v in sorted(group.variants, key=lambda v: v.places.count(0)):
             room = tuple(left - bits for left, bits in zip(_left(group.room, v), passing))
+            floor = self._floor(group, v)
+            if floor[0] >= energy * (1 + 1e-12) and floor[1] >= cycles * (1 + 1e-12):
+                continue
             own = [(self.search.tile(sizes, v.places).least(room), n) for sizes, n in group.kinds]
             if self.objective != LATENCY:
                 energy = min(energy, v.energy + sum(e * n for (e, _), n in own))
@@ -356,6 +369,8 @@ class HaloRows:
             own, sources = self._rows_of(group, v, limit, rest)
             found = np.zeros((len(own), 2 + memories * width))
             found[:, :2] = own[:, :2]
+            if self.objective != EDP:
+                found[:, 0 if self.objective == LATENCY else 1] = 0.0
             found[:, 1 + width :: width] = own[:, 2:]
             for m, level, bits in v.reserved:
                 found[:, 3 + m * width + level] += bits
@@ -366,14 +381,56 @@ class HaloRows:
         group.front = Front(values[kept], [origins[i] for i in kept], limit)
         return group.front
 
+    def _floor(self, group: HaloGroup, v: Variant) -> tuple[float, float]:
+        """What a variant costs at least, from searches of others: a tensor that tiles fetch from outside is read there
+        once per tile, and what is left is a mapping of the tile with that tensor on chip."""
+        assert group.spec is not None
+        outside = [p for p, m in enumerate(v.places) if not m and not self.kind.problem.tensors[p].is_output]
+        ways = {
+            w.places
+            for w in self._variants_of(group.spec)
+            if all((w.places[p] > 0) if p in outside else (w.places[p] == m) for p, m in enumerate(v.places))
+        }
+        if not outside or not ways or any(not self._may_hold(p) for p in outside):
+            return (0.0 if self.objective != LATENCY else inf), (0.0 if self.objective != ENERGY else inf)
+        dram = self.chip.memories[0]
+        energy, cycles = v.energy, v.cycles
+        for sizes, n in group.kinds:
+            least = [self.search.tile(sizes, places).least(self.search.capacity) for places in ways]
+            extents = dict(sizes)
+            for p in outside:
+                t = self.kind.problem.tensors[p]
+                elements = 1
+                for axis in t.axes:
+                    dims = [i for i, d in enumerate(self.kind.problem.dims) if any(d.name == x for x, _ in axis.terms)]
+                    elements *= max((extents.get(i, self.kind.problem.dims[i].extent) for i in dims), default=1)
+                energy += n * elements * dram.bits_of(t) / dram.read.width_bits * dram.read.energy_for(t)
+            energy += n * min(e for e, _ in least)
+            cycles += n * min(c for _, c in least)
+        return (energy if self.objective != LATENCY else inf), (cycles if self.objective != ENERGY else inf)
+
+    def _may_hold(self, p: int) -> bool:
+        """Whether every on-chip memory that may have a tensor is one that can back it."""
+        t = self.kind.problem.tensors[p]
+        return all(m.name in self.kind.backing for m in self.chip.memories[1:] if m.allows(t)) or any(
+            m.keep.has(t) for m in self._memory
+        )
+
     def _rows_of(
         self, group: HaloGroup, v: Variant, limit: float, rest: tuple[float, float]
     ) -> tuple[Floats, list[HaloSource]]:
         """Rows (energy, cycles, own bits per memory) of one variant: one row of every kind of tile each."""
         assert group.spec is not None
         room = _left(group.room, v)
+        floor = self._floor(group, v)
+        if not self.rows.within(
+            rest[0] + (floor[0] if floor[0] < inf else 0.0), rest[1] + (floor[1] if floor[1] < inf else 0.0), limit
+        ):
+            return np.empty((0, 2 + len(self.kind.tracked))), []
         tiles = [(sizes, n, self.search.tile(sizes, v.places)) for sizes, n in group.kinds]
         least = [t.least(room) for _, _, t in tiles]
+        order = sorted(range(len(tiles)), key=lambda i: -tiles[i][1] * sum(least[i]))
+        tiles, least = [tiles[i] for i in order], [least[i] for i in order]
         total = [rest[0] + v.energy, rest[1] + v.cycles]
         whole = [total[j] + sum(n * own[j] for (_, n, _), own in zip(tiles, least)) for j in (0, 1)]
         empty = np.empty((0, 2 + len(self.kind.tracked))), list[HaloSource]()
@@ -384,28 +441,28 @@ class HaloRows:
         chosen: list[tuple[TileChoice, ...]] = [()]
         ahead = [sum(n * own[j] for (_, n, _), own in zip(tiles, least)) for j in (0, 1)]
         for (sizes, n, tile), own in zip(tiles, least):
-            # What this kind of tile may cost when all others cost the least.
-            others = (
-                max(0.0, (whole[0] - n * own[0]) / n) if self.objective != LATENCY else 0.0,
-                max(0.0, (whole[1] - n * own[1]) / n) if self.objective in (LATENCY, EDP) else 0.0,
-            )
-            most = limit / n**2 if self.objective == EDP else limit / n
-            rows, sources = tile.front(most * (1 + 1e-12), others)
-            keep = [i for i in range(len(rows)) if (rows[i, 2:] <= room).all()]
+            keep = [o for o in tile.options if all(b <= r for b, r in zip(o.bits, room))]
             ahead = [ahead[j] - n * own[j] for j in (0, 1)]
             sums, made = [], []
             for a, before in zip(values, chosen):
-                for i in keep:
-                    energy, cycles = a[0] + n * rows[i, 0], a[1] + n * rows[i, 1]
-                    if self.rows.within(energy + rest[0] + ahead[0], cycles + rest[1] + ahead[1], limit * (1 + 1e-9)):
-                        sums.append([energy, cycles, *np.maximum(a[2:], rows[i, 2:])])
-                        made.append((*before, TileChoice(sizes, tile.rows, *sources[i])))
-            if not sums:
+                for o in keep:
+                    energy, cycles = a[0] + n * o.energy, a[1] + n * o.cycles
+                    sums.append([energy, cycles, *np.maximum(a[2:], o.bits)])
+                    made.append((*before, TileChoice(sizes, tile.rows, o.source, o.rows)))
+            own_values = np.array(sums)
+            left = np.array(
+                [self.rows.within(e + rest[0] + ahead[0], c + rest[1] + ahead[1], limit * (1 + 1e-9))
+                 for e, c in own_values[:, :2].tolist()]
+            )  # fmt: skip
+            at = np.flatnonzero(left)
+            if not len(at):
                 return empty
-            values = np.array(sums)
-            kept = undominated(values)
-            values, chosen = values[kept], [made[i] for i in kept]
-        return values, [HaloSource(group.spec, v, tiles_) for tiles_ in chosen]
+            compared = own_values[at].copy()
+            if self.objective != EDP:
+                compared[:, 0 if self.objective == LATENCY else 1] = 0.0
+            kept = [int(at[i]) for i in undominated(compared)]
+            values, chosen = own_values[kept], [made[i] for i in kept]
+        return values, [HaloSource(group.spec, v, way) for way in chosen]
 
 
 def entries_of(key: Key) -> tuple[tuple[HaloAxis, TileLoop], ...]:

@@ -30,7 +30,7 @@ def kinds_of(
         kind = _kind(graph, i, tracked, roomy, reversed_copies)
         key = _fingerprint(kind)
         if key not in known:
-            known[key] = KindRows(kind, objective, limits)
+            known[key] = KindRows(kind, objective, limits, listed=halo is None or not halo.one_stack)
         found.append(known[key])
     if halo is not None and halo.mode != "none":
         _add_tiles(graph, found, halo)
@@ -48,11 +48,31 @@ def _add_tiles(graph: FusedGraph, rows: Sequence[KindRows], options: HaloOptions
         )
         specs.setdefault(own, []).extend(plan.specs[i])
         readers[own] = readers.get(own, alone) & alone
+    crossed = _crossed(graph, plan)
     for own, listed in specs.items():
         if listed:
-            own.halo = HaloRows(own, listed, options.mode, readers[own])
+            own.halo = HaloRows(own, listed, options.mode, readers[own], crossed)
         if options.one_stack:
             own.only_tiles()
+
+
+def _crossed(graph: FusedGraph, plan: Plan) -> frozenset[str]:
+    """Memories in which something may stay from one layer or tile to the next."""
+    found = {graph.memories[m - 1] for t in graph.shared for m in plan.places[t]}
+    for layer in graph.layers:
+        for t in layer.problem.inputs:
+            if t.name not in graph.producer:
+                must = [m for m in graph.memories if layer.chip.memory(m).keep.has(t)]
+                first = graph.memories.index(must[0]) if must else len(graph.memories)
+                weights = t.role == "weight"
+                found |= {
+                    m
+                    for k, m in enumerate(graph.memories)
+                    if layer.chip.memory(m).allows(t) and (weights or k <= first)
+                }
+            else:
+                found |= {graph.memories[m - 1] for m in plan.places[t.name]}
+    return frozenset(found)
 
 
 def _tracked(graph: FusedGraph) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:

@@ -25,6 +25,8 @@ from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, Status
 from tileloom.search.optimal.run import CODES
 
+ONE_STACK = "with these tiles and modes the graph does not fit, or cannot be tiled, as one stack"
+
 
 @dataclass(frozen=True)
 class FusedResult:
@@ -124,9 +126,9 @@ def fused_optimal(
         from tileloom.fusion.optimal.infeasible import why_nothing_fits
 
         status: Status = "infeasible"
-        return FusedResult(
-            graph, objective, status, reasons=why_nothing_fits(graph, limits), seconds=perf_counter() - started
-        )
+        one_stack = halo is not None and halo.one_stack
+        reasons = (ONE_STACK,) if one_stack else why_nothing_fits(graph, limits)
+        return FusedResult(graph, objective, status, reasons=reasons, seconds=perf_counter() - started)
     lower = found.value if isclose(found.lower_bound, found.value, rel_tol=1e-9) else found.lower_bound
     result = result_of(graph, objective, kinds, found.choices, reversed_copies=reversed_copies)
     if not isclose(result.value, found.value, rel_tol=1e-8):

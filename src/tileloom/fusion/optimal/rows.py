@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class KindRows:
     """All groups of a kind, bounded; `expand` lists those below a bound, `solve` computes a group's rows."""
 
-    def __init__(self, kind: Kind, objective: int, limits: Limits) -> None:
+    def __init__(self, kind: Kind, objective: int, limits: Limits, *, listed: bool = True) -> None:
+        """listed=False: templates and groups are put in by the caller."""
         self.kind, self.objective, self.limits = kind, objective, limits
         self.groups: dict[tuple[Key, ...], Group] = {}
         self.numbers: list[dict[Key, int]] = [{} for _ in kind.problem.tensors]
@@ -52,28 +53,32 @@ class KindRows:
         self._sizes: dict[tuple[int, Key], int] = {}
         self.bounds = np.empty((0, 2))
         self.halo: HaloRows | None = None
+        self.tiles_only = False
         if kind.problem.copy:
             from tileloom.fusion.optimal.copies import add_copy_groups
 
             add_copy_groups(self)
-        else:
+        elif listed:
             self._compile()
 
     # -- bounds
 
-    def _compile(self) -> None:
-        kind = self.kind
-        terms = Terms(
+    def terms(self) -> Terms:
+        """What is asked of templates."""
+        return Terms(
             energy=self.objective != LATENCY,
             time=self.objective == LATENCY or self.objective == EDP,
-            tracked=tuple(n for n, _ in kind.tracked),
-            roomy=kind.roomy,
+            tracked=tuple(n for n, _ in self.kind.tracked),
+            roomy=self.kind.roomy,
             loops_per_dim=self.limits.loops_per_dim,
         )
+
+    def _compile(self) -> None:
+        kind, terms = self.kind, self.terms()
         bounds, classes, of, needs = [], [], [], []
         for inside, chip in kind.chips.items():
             setting = setting_for(kind.problem, chip)
-            sharing = self._sharing(setting, inside)
+            sharing = self.sharing(setting, inside)
             layout = Layout(setting, rank_groups(setting))
             lower = required_use(setting)
             self.settings.append(setting)
@@ -82,7 +87,7 @@ class KindRows:
                 arrays = compile_fused(layout, fused, kind.shared, kind.persistent, lower, terms)
                 if arrays is None:
                     continue
-                found = self._bound(arrays)
+                found = self.bound(arrays)
                 if found is None:
                     continue
                 of.append(np.full(len(found[0]), len(self.templates), dtype=np.int64))
@@ -123,7 +128,7 @@ class KindRows:
             len(self.settings),
         )
 
-    def _sharing(self, setting: Setting, inside: frozenset[int]) -> Sharing:
+    def sharing(self, setting: Setting, inside: frozenset[int]) -> Sharing:
         kind = self.kind
         loops = []
         for position, tensor in enumerate(kind.problem.tensors):
@@ -138,7 +143,7 @@ class KindRows:
         backing = frozenset(names.index(n) for n in kind.backing if n in names)
         return Sharing(inside, kind.shared, kind.persistent, tuple(loops), backing)
 
-    def _bound(self, arrays: FusedArrays) -> tuple[Floats, Ints, Floats] | None:
+    def bound(self, arrays: FusedArrays) -> tuple[Floats, Ints, Floats] | None:
         """Per shared tiling: least energy and cycles, classes, least bits of own tiles in each tracked memory."""
         counts = np.array([len(own) for own in arrays.loops], dtype=np.int64)
         most = min(self.limits.max_loops, 1_000_000)
@@ -165,6 +170,7 @@ class KindRows:
         """Leaves only groups below tile loops; none may be listed below them yet."""
         self.bounds = np.empty((0, 2))
         self._done = np.zeros(0, dtype=np.bool_)
+        self.tiles_only = True
         self.groups.clear()
         self.listed.clear()
         self._key_numbers.clear()
@@ -318,7 +324,7 @@ class KindRows:
     def unfused(self) -> tuple[float, float] | None:
         """(energy, cycles) of the best mapping with every tensor outside; None when there is none."""
         kind = self.kind
-        if frozenset() not in kind.chips:
+        if frozenset() not in kind.chips or self.tiles_only:
             return None
         if kind.problem.copy:
             return 0.0, 0.0
