@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, isclose, isfinite
 from time import perf_counter
 
@@ -13,7 +13,7 @@ from tileloom.fusion.optimal.halo_build import KeptTile, kept_tiles
 from tileloom.fusion.optimal.halo_plan import HaloOptions, TileLoop
 from tileloom.fusion.optimal.join import Choice
 from tileloom.fusion.optimal.kinds import kinds_of
-from tileloom.fusion.optimal.rows import Key, Limits
+from tileloom.fusion.optimal.rows import Key, KindRows, Limits
 from tileloom.fusion.optimal.solve import Found, Solver
 from tileloom.mapping.tree import MappingTree
 from tileloom.search.objective import Objective, Status
@@ -96,8 +96,14 @@ def fused_optimal(
     started = perf_counter()
     code = CODES[objective]
     limits = Limits(1_000_000 if max_fused_loops is None else max_fused_loops, max_fused_loops_per_dim)
-    kinds = kinds_of(graph, code, limits, reversed_copies=reversed_copies, halo=halo)
-    found = Solver(graph, kinds, code).run(gap)
+    # The free choice of overlaps starts from the best schedule that keeps all of them: a point of its space.
+    first: tuple[KindRows, ...] = ()
+    known = inf
+    if halo is not None and halo.mode == "any":
+        first = kinds_of(graph, code, limits, halo=replace(halo, mode="full"), only_tiles=True)
+        known = Solver(graph, first, code).run(0.02).value
+    kinds = kinds_of(graph, code, limits, reversed_copies=reversed_copies, halo=halo, searched=first)
+    found = Solver(graph, kinds, code).run(gap, known)
     if not isfinite(found.value) or not found.choices:
         from tileloom.fusion.optimal.infeasible import why_nothing_fits
 

@@ -77,13 +77,16 @@ class Solver:
             energy, cycles = energy + own[0], cycles + own[1]
         return self.value(energy, cycles)
 
-    def run(self, gap: float = 0.0) -> Found:
-        """gap: stop when the best schedule is proven to be within this share of the optimum."""
+    def run(self, gap: float = 0.0, known: float = inf) -> Found:
+        """gap: stop when the best schedule is proven to be within this share of the optimum.
+
+        known   value of some schedule of the space, found otherwise: what costs more is not looked at
+        """
         unfused = self.unfused()
         lower = self.value(*self.whole)
         if not isfinite(lower):
             return Found(inf, inf, (), unfused, counts=self.counts)
-        best, choices = unfused, tuple[Choice, ...]()
+        best, choices = min(unfused, known * (1 + SLACK)), tuple[Choice, ...]()
         lower = max(lower, self._cheapest_path(lower, best))
         step = (FIRST - 1) / len(self.kinds)
         for beam, share in ((1, step), (BEAM, 4 * step)):
@@ -92,7 +95,7 @@ class Solver:
                 best, choices = found
             if choices and best * (1 - max(gap, SLACK)) <= lower:
                 return Found(best, min(best, lower) if gap else best, choices, unfused, counts=self.counts)
-        if not choices and isfinite(unfused) and unfused * (1 - gap) <= lower:
+        if not choices and isfinite(unfused) and unfused <= best and unfused * (1 - gap) <= lower:
             return Found(unfused, lower, self._alone(unfused), unfused, counts=self.counts)
         for most in self._thresholds(lower, best):
             found, bound = self._at(min(most, best * (1 + SLACK)))
@@ -100,7 +103,7 @@ class Solver:
                 best, choices = min((found, (best, choices)), key=lambda f: f[0] if f[1] else inf)
                 return Found(best, best, choices, unfused, counts=self.counts)
             lower = max(lower, min(most, best), bound)
-            if gap and lower >= best * (1 - gap):
+            if gap and lower >= best * (1 - gap) and (choices or (isfinite(unfused) and unfused <= best)):
                 choices = choices or self._alone(unfused)
                 break
         return Found(best if choices else inf, min(lower, best), choices, unfused, counts=self.counts)
