@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tileloom.mapping.halo import split_name
 from tileloom.mapping.tree import Compute, Hold, Joint, Loop, MappingTree, Par, Pipe, Seq, TreeNode
 from tileloom.workload.problem import Problem
 
@@ -78,8 +79,11 @@ class _Extents:
 
     def branch(self, nodes: Sequence[TreeNode]) -> _Extents:
         """The same for one branch: the problems computed in it come first."""
-        names = set(_problems_in(nodes))
-        return _Extents(tuple(sorted(self.problems, key=lambda p: p.name not in names)), self.current)
+        computed = [split_name(name) for name in dict.fromkeys(_problems_in(nodes))]
+        names = {name for name, _ in computed}
+        # Below tile loops a branch is for tiles of given extents.
+        tile = computed[0][1] if len(computed) == 1 else {}
+        return _Extents(tuple(sorted(self.problems, key=lambda p: p.name not in names)), {**self.current, **tile})
 
 
 def _problems_in(nodes: Sequence[TreeNode]) -> Iterator[str]:

@@ -121,3 +121,18 @@ def test_options_of_tiles_beside_optimal_are_refused(capsys: pytest.CaptureFixtu
         main(["fuse", "fsrcnn", "--arch", "simple-2level", "--optimal", "--tile-x", "4", "--mode", "1"])
     assert stopped.value.code == 2
     assert "leave out --mode, --tile-x" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--optimal", "--halo", "some"], "--halo some: expected none, recompute, horizontal, full, any"),
+        (["--optimal", "--halo", "any", "--tiles", "4,x"], "--tiles 4,x: expected auto, grid, sizes"),
+        (["--optimal", "--tiles", "4"], "--halo is none, so nothing is tiled"),
+        (["--halo", "any"], "need --optimal: leave out --halo"),
+    ],
+)
+def test_mistakes_about_overlapping_tiles(options: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fuse", "fsrcnn", "--arch", "simple-2level", *options])
+    assert says in " ".join(capsys.readouterr().err.split())

@@ -11,6 +11,7 @@ import pytest
 from tileloom.architecture.model import Architecture, Compute, Memory, Port
 from tileloom.cost.halo import moved_cost
 from tileloom.cost.models.loopnest import LoopnestModel
+from tileloom.explore.fused_record import FusedAnswer
 from tileloom.fusion.optimal.graph import FusedLayer
 from tileloom.fusion.optimal.graph_from import graph_of_problems
 from tileloom.fusion.optimal.halo_plan import HaloMode, HaloOptions, ladder
@@ -21,6 +22,7 @@ from tileloom.mapping.fused import branches
 from tileloom.mapping.tree import MappingTree
 from tileloom.mapping.windows import Windows, cut, read_by
 from tileloom.mapping.yaml import mapping_from_yaml, mapping_to_yaml
+from tileloom.report.fused import fused_page
 from tileloom.search.objective import Objective
 from tileloom.workload.problem import Axis, Dim, Problem, Tensor
 
@@ -147,6 +149,17 @@ def test_the_tree_costs_what_the_search_promised_and_fits(objective: Objective) 
     assert mapping_from_yaml(mapping_to_yaml(found.mapping, "chain")) == found.mapping
     assert found.tiles and {t.tensor for t in found.tiles} == {"T"}
     assert "~" in str(found.mapping)
+
+
+def test_record_and_page_say_what_happens_to_overlaps() -> None:
+    found = solve(MAPS, 800, "any", (3,), one_stack=True)
+    answer = FusedAnswer(found, "maps", "chip")
+    record = answer.as_plain()
+    assert {t["tensor"] for t in record["tiles"]} == {"T"}
+    assert {m["while"] for m in record["occupancy"]} == {"A", "B"}
+    assert "kept in Buffer" in str(answer)
+    page = fused_page(record)
+    assert "Tiles and their overlaps" in page and "kept in Buffer" in page
 
 
 def test_every_element_once_or_as_often_as_windows_overlap() -> None:

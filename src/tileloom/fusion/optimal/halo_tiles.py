@@ -147,6 +147,11 @@ class TileSearch:
         self._unit_pj = unit.energy_pj
         self._peak = self.chip.instances(unit) * unit.ops_per_cycle
 
+    def share(self, other: TileSearch) -> None:
+        """Uses the tiles that another search of the same problem has made."""
+        if self.at == other.at:
+            self._tiles, self._families = other._tiles, other._families
+
     def problem(self, sizes: Sizes) -> Problem:
         return resized(self.kind.problem, sizes)
 

@@ -21,8 +21,15 @@ def kinds_of(
     *,
     reversed_copies: bool = False,
     halo: HaloOptions | None = None,
+    only_tiles: bool = False,
+    searched: Sequence[KindRows] = (),
 ) -> tuple[KindRows, ...]:
-    """Per layer the rows of its kind; equal kinds give the same object. halo: tile loops over windows that overlap."""
+    """Per layer the rows of its kind; equal kinds give the same object.
+
+    halo        tile loops over windows that overlap;  only_tiles: nothing else
+    searched    the same layers from a call with other options, whose searched tiles are used again
+    """
+    only_tiles = only_tiles or (halo is not None and halo.one_stack)
     tracked, roomy = _tracked(graph)
     known: dict[object, KindRows] = {}
     found = []
@@ -30,14 +37,17 @@ def kinds_of(
         kind = _kind(graph, i, tracked, roomy, reversed_copies)
         key = _fingerprint(kind)
         if key not in known:
-            known[key] = KindRows(kind, objective, limits, listed=halo is None or not halo.one_stack)
+            known[key] = KindRows(kind, objective, limits, listed=not only_tiles)
         found.append(known[key])
     if halo is not None and halo.mode != "none":
-        _add_tiles(graph, found, halo)
+        _add_tiles(graph, found, halo, only_tiles)
+        for own, other in zip(found, searched):
+            if own.halo is not None and other.halo is not None:
+                own.halo.search.share(other.halo.search)
     return tuple(found)
 
 
-def _add_tiles(graph: FusedGraph, rows: Sequence[KindRows], options: HaloOptions) -> None:
+def _add_tiles(graph: FusedGraph, rows: Sequence[KindRows], options: HaloOptions, only_tiles: bool) -> None:
     """Gives every kind the groups below tile loops of all layers of that kind."""
     plan = Plan(graph, options)
     specs: dict[KindRows, list[HaloSpec]] = {}
@@ -52,7 +62,7 @@ def _add_tiles(graph: FusedGraph, rows: Sequence[KindRows], options: HaloOptions
     for own, listed in specs.items():
         if listed:
             own.halo = HaloRows(own, listed, options.mode, readers[own], crossed)
-        if options.one_stack:
+        if only_tiles:
             own.only_tiles()
 
 

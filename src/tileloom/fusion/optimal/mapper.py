@@ -110,8 +110,11 @@ def fused_optimal(
     code = CODES[objective]
     limits = Limits(1_000_000 if max_fused_loops is None else max_fused_loops, max_fused_loops_per_dim)
     budget = Budget(max_steps, time_limit_s)
-    kinds = kinds_of(graph, code, limits, reversed_copies=reversed_copies, halo=halo)
-    found = Solver(graph, kinds, code, budget, early_reads=early_reads).run(gap)
+    first, before = _best_of_full(graph, code, limits, halo, budget, reversed_copies, early_reads)
+    kinds = kinds_of(graph, code, limits, reversed_copies=reversed_copies, halo=halo, searched=first)
+    found = Solver(graph, kinds, code, budget, early_reads=early_reads).run(gap, before.value if before else inf)
+    if before is not None and found.stopped and before.choices and before.value < found.value:
+        kinds, found = first, replace(before, lower_bound=found.lower_bound, stopped=True)
     if found.stopped and not found.choices:
         return FusedResult(
             graph=graph,
@@ -149,6 +152,24 @@ def fused_optimal(
         explain=explain_of(found, kinds),
         seconds=perf_counter() - started,
     )
+
+
+def _best_of_full(
+    graph: FusedGraph,
+    code: int,
+    limits: Limits,
+    halo: HaloOptions | None,
+    budget: Budget,
+    reversed_copies: bool,
+    early_reads: bool,
+) -> tuple[tuple[KindRows, ...], Found | None]:
+    """The free choice of overlaps starts from the best schedule that keeps all of them: a point of its space."""
+    if halo is None or halo.mode != "any":
+        return (), None
+    kinds = kinds_of(
+        graph, code, limits, reversed_copies=reversed_copies, halo=replace(halo, mode="full"), only_tiles=True
+    )
+    return kinds, Solver(graph, kinds, code, budget, early_reads=early_reads).run(0.02)
 
 
 def result_of(

@@ -77,9 +77,13 @@ class Solver:
             energy, cycles = energy + own[0], cycles + own[1]
         return self.value(energy, cycles)
 
-    def run(self, gap: float = 0.0) -> Found:
-        """gap: stop when the best schedule is proven to be within this share of the optimum."""
-        unfused = self.best = self.unfused()
+    def run(self, gap: float = 0.0, known: float = inf) -> Found:
+        """gap: stop when the best schedule is proven to be within this share of the optimum.
+
+        known   value of some schedule of the space, found otherwise: what costs more is not looked at
+        """
+        unfused = self.alone = self.unfused()
+        self.best = min(unfused, known * (1 + SLACK))
         self.lower = self.value(*self.narrow.whole)
         stopped = False
         if not isfinite(self.lower):
@@ -127,7 +131,8 @@ class Solver:
 
     def _is_proved(self, gap: float) -> bool:
         """Whether the best schedule known is within the gap (without one: the one layer by layer)."""
-        return isfinite(self.best) and self.best * (1 - max(gap, SLACK)) <= self.lower
+        value = self.best if self.choices else self.alone
+        return isfinite(value) and value * (1 - max(gap, SLACK)) <= self.lower
 
     def _alone(self) -> tuple[Choice, ...]:
         """The best schedule without anything shared on chip; groups of their own, as their rows are not complete."""
