@@ -2,12 +2,16 @@
 
 import pytest
 
+from original_chips import dmazerunner_cases, neurospector_case
 from tileloom.cost.base import CostModel
 from tileloom.cost.models.loopnest import LoopnestModel
 from tileloom.cost.models.maestro.model import MaestroModel
 from tileloom.cost.models.zigzag.model import ZigzagModel
-from tileloom.cost.registry import MODELS
-from tileloom.testing import CostModelSuite
+from tileloom.cost.registry import MODELS, get_model
+from tileloom.mapping.tree import MappingTree
+from tileloom.search.objective import OBJECTIVES
+from tileloom.search.registry import make_mapper
+from tileloom.testing import Case, CostModelSuite
 
 OURS = {
     "loopnest": LoopnestModel(),
@@ -19,15 +23,35 @@ OURS = {
     "zigzag-faithful": ZigzagModel(mode="faithful"),
 }
 
-OWN_CHIPS = {"dmazerunner", "neurospector"}
-"""They take chips of their originals' shape only, which the suite's are not; each has tests of its own."""
+ON_THEIR_CHIPS = {
+    "neurospector": ("bottom_up", neurospector_case()),
+    "dmazerunner": ("auto_optimizer", dmazerunner_cases()[0]),
+}
+"""They take chips of their originals' shape only, and the mappings that their own mappers find there."""
 
 
 def test_every_built_in_model_runs_the_suite() -> None:
-    assert {model.name for model in OURS.values()} == set(MODELS.builtin) - OWN_CHIPS
+    assert {model.name for model in OURS.values()} | {*ON_THEIR_CHIPS} == set(MODELS.builtin)
 
 
 class TestOurCostModels(CostModelSuite):
     @pytest.fixture(params=list(OURS))
     def model(self, request: pytest.FixtureRequest) -> CostModel:
         return OURS[request.param]
+
+
+class TestModelsOnTheirChips(CostModelSuite):
+    @pytest.fixture(params=list(ON_THEIR_CHIPS))
+    def model(self, request: pytest.FixtureRequest) -> CostModel:
+        return get_model(request.param)
+
+    @pytest.fixture
+    def nests(self, model: CostModel) -> list[tuple[Case, MappingTree]]:
+        mapper, case = ON_THEIR_CHIPS[model.name]
+        found = make_mapper(mapper, {}, model.name)
+        answers = [
+            found.search(case.problem, case.architecture, o) for o in OBJECTIVES if o in found.profile.objectives
+        ]
+        nests = [(case, answer.mapping) for answer in answers if answer.mapping is not None]
+        assert nests
+        return nests

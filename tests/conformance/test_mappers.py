@@ -4,10 +4,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from original_chips import dmazerunner_cases, neurospector_case
 from tileloom.architecture.load import load_architecture
 from tileloom.architecture.model import Architecture
 from tileloom.cost.base import CostModel
+from tileloom.cost.models.dmazerunner.model import DmazerunnerModel
+from tileloom.cost.models.maestro.model import MaestroModel
+from tileloom.cost.models.neurospector.model import NeurospectorModel
 from tileloom.cost.models.zigzag.model import ZigzagModel
+from tileloom.search.dmazerunner.mapper import AutoOptimizer, DmazerunnerMapper
 from tileloom.search.mappers.decoupled import DecoupledMapper
 from tileloom.search.mappers.exhaustive import ExhaustiveMapper
 from tileloom.search.mappers.genetic import GeneticMapper
@@ -16,7 +21,7 @@ from tileloom.search.mappers.optimal import OptimalMapper
 from tileloom.search.mappers.random import RandomMapper
 from tileloom.search.mappers.template import TemplateMapper
 from tileloom.search.objective import Mapper, Objective, SearchResult
-from tileloom.search.registry import MAPPERS
+from tileloom.search.registry import MAPPERS, make_mapper
 from tileloom.search.zigzag.mapper import LomaMapper
 from tileloom.testing import Case, MapperSuite, small_cases
 from tileloom.workload.layers import conv2d
@@ -34,9 +39,6 @@ OURS = {
 }
 
 
-OWN_CHIPS = {"auto_optimizer", "dmazerunner", "bottom_up", "brute_force"}
-"""They take chips of their originals' shape and search with those originals' models; each has tests of its own."""
-
 OWN_MODEL = {
     "loma": LomaMapper(),
     "random": RandomMapper(samples=30, model=ZigzagModel()),
@@ -45,6 +47,17 @@ OWN_MODEL = {
     "genetic": GeneticMapper(population=8, generations=2, model=ZigzagModel()),
 }
 """They search with ZigZag's model."""
+MAESTROS = {
+    "exhaustive": ExhaustiveMapper(model=MaestroModel()),
+    "random": RandomMapper(samples=30, model=MaestroModel()),
+    "hybrid": HybridMapper(victory=20, timeout=20, evaluations=40, model=MaestroModel()),
+    "decoupled": DecoupledMapper(off_chip=2, evaluations=15, victory=15, timeout=15, model=MaestroModel()),
+    "genetic": GeneticMapper(population=8, generations=2, model=MaestroModel()),
+}
+"""They search with MAESTRO's model."""
+NEUROSPECTORS = ("bottom_up", "brute_force")
+DMAZERUNNERS = {"dmazerunner": DmazerunnerMapper(), "auto_optimizer": AutoOptimizer()}
+"""They search with the models of their originals, on chips of those originals' shape."""
 ON_CHIPS = {
     "template": TemplateMapper("rs"),
 }
@@ -52,8 +65,8 @@ ON_CHIPS = {
 
 
 def test_every_built_in_mapper_runs_the_suite() -> None:
-    run = {mapper.name for mapper in (*OURS.values(), *OWN_MODEL.values(), *ON_CHIPS.values())}
-    assert run == set(MAPPERS.builtin) - OWN_CHIPS
+    run = {mapper.name for mapper in (*OURS.values(), *OWN_MODEL.values(), *ON_CHIPS.values(), *DMAZERUNNERS.values())}
+    assert run | {*NEUROSPECTORS} == set(MAPPERS.builtin)
 
 
 class TestOurMappers(MapperSuite):
@@ -70,6 +83,44 @@ class TestMappersWithTheirOwnModel(MapperSuite):
     @pytest.fixture
     def model(self) -> CostModel:
         return ZigzagModel()
+
+
+class TestMappersWithMaestro(MapperSuite):
+    @pytest.fixture(params=list(MAESTROS))
+    def mapper(self, request: pytest.FixtureRequest) -> Mapper:
+        return MAESTROS[request.param]
+
+    @pytest.fixture
+    def model(self) -> CostModel:
+        return MaestroModel()
+
+
+class TestNeurospectorsMappers(MapperSuite):
+    @pytest.fixture(params=NEUROSPECTORS)
+    def mapper(self, request: pytest.FixtureRequest) -> Mapper:
+        return make_mapper(request.param, {}, "neurospector")
+
+    @pytest.fixture
+    def model(self) -> CostModel:
+        return NeurospectorModel()
+
+    @pytest.fixture
+    def cases(self) -> tuple[Case, ...]:
+        return (neurospector_case(),)
+
+
+class TestDmazerunnersMappers(MapperSuite):
+    @pytest.fixture(params=list(DMAZERUNNERS))
+    def mapper(self, request: pytest.FixtureRequest) -> Mapper:
+        return DMAZERUNNERS[request.param]
+
+    @pytest.fixture
+    def model(self) -> CostModel:
+        return DmazerunnerModel()
+
+    @pytest.fixture
+    def cases(self) -> tuple[Case, ...]:
+        return dmazerunner_cases()
 
 
 class TestMappersOnTheirChips(MapperSuite):

@@ -167,7 +167,10 @@ class _Reader:
     def of_text(self, text: str, tag: str, number: int) -> Any:
         if text[0] in "[{":
             self.line = number
-            found = self.flow.decode(self.tokens.json(text))
+            written = self.tokens.json(text)
+            found, end = self.flow.raw_decode(written)
+            if end < len(written):
+                raise NotQuick
             if tag:
                 found.tag = tag
             return found
@@ -200,7 +203,8 @@ class _Tokens(dict[str, str]):
         if token in _PARTS:
             found = token
         elif first in _STARTS:
-            found = json.dumps(_WORDS.get(token, token))
+            # A name has no character that JSON would escape.
+            found = json.dumps(_WORDS[token]) if token in _WORDS else f'"{token}"'
         elif first == '"' and len(token) > 1:
             found = token
         elif first == "'" and len(token) > 1:

@@ -177,12 +177,12 @@ class Nest:
         """Visits of the Compute when each loop is counted as `pace` says."""
         found = 1
         for dim, loops in self.loops.items():
-            paces = tuple([pace(n) for _, n in loops])
-            if dim not in self.even:
-                found *= sum(self.spread(dim, paces).values())
+            if dim in self.even:
+                for index, loop in loops:
+                    if pace(loop) == "all":
+                        found *= self.trips[index]
             else:
-                for (index, _), counted in zip(loops, paces):
-                    found *= self.trips[index] if counted == "all" else 1
+                found *= sum(self.spread(dim, tuple([pace(n) for _, n in loops])).values())
         return found
 
 
@@ -218,11 +218,13 @@ class TensorOrder:
         groups = [*axis_groups(tensor), *[((d,), ()) for d in nest.extents if d not in tensor.dims]]
         self._rough = [(dims, axes) for dims, axes in groups if not nest.even.issuperset(dims)]
         self._even_axes = [axis for dims, axes in groups if nest.even.issuperset(dims) for axis in axes]
+        self._even_dims = {d for axis in self._even_axes for d, _ in axis.terms}
         even_dims = nest.even.difference(*[dims for dims, _ in self._rough])
         self._trips = [(position[i], nest.trips[i]) for d in even_dims for i, _ in nest.loops[d]]
         self._volumes: dict[tuple[int, Rule], int] = {}
         self._factors: dict[tuple[tuple[str, ...], tuple[Rule, ...]], int] = {}
         self._tiles: dict[int, int] = {}
+        self._above: dict[int, list[tuple[tuple[str, ...], tuple[Axis, ...], list[list[int]]]]] = {}
 
     def volume(self, end: int, rule: Rule) -> int:
         """`volume` of the tiles below the loops before position `end`, each loop counted as `rule` says."""
@@ -242,26 +244,33 @@ class TensorOrder:
     def _rough_volume(self, end: int, rule: Rule) -> int:
         """The factors of the groups with tiles of several sizes, each found once: most rules count most loops alike."""
         total = 1
-        paces = self.paces(end, rule, [d for dims, _ in self._rough for d in dims])
-        for dims, axes in self._rough:
-            key = dims, tuple([paces[d] for d in dims])
-            factor = self._factors.get(key)
+        above = self._above.get(end)
+        if above is None:
+            # A loop that comes before `end` in the mapping, but not for this tensor, finds what stands at -1.
+            above = self._above[end] = [
+                (dims, axes, [[p if p < end else -1 for p in _before(end, self.places[d])] for d in dims])
+                for dims, axes in self._rough
+            ]
+        known = (*rule[:end], _WIDEST)
+        for dims, axes, places in above:
+            paces = tuple([tuple([known[p] for p in own]) for own in places])
+            factor = self._factors.get((dims, paces))
             if factor is None:
-                factor = group_volume(axes, {d: self.nest.spread(d, paces[d]) for d in dims})
-                self._factors[key] = factor
+                factor = group_volume(axes, {d: self.nest.spread(d, own) for d, own in zip(dims, paces)})
+                self._factors[dims, paces] = factor
             total *= factor
         return total
 
     def _even_tile(self, end: int) -> int:
         """Elements of the tile at `end` along the axes whose dims have tiles of one size."""
-        if end not in self._tiles:
-            tile = dict(self.nest.extents)
-            for dim, places in self.places.items():
-                above = len(_before(end, places))
-                if above:
-                    tile[dim] = self.nest.loops[dim][above - 1][1].tile
-            self._tiles[end] = prod([axis.span(tile) for axis in self._even_axes])
-        return self._tiles[end]
+        found = self._tiles.get(end)
+        if found is None:
+            tile = {}
+            for dim in self._even_dims:
+                above = len(_before(end, self.places[dim]))
+                tile[dim] = self.nest.loops[dim][above - 1][1].tile if above else self.nest.extents[dim]
+            found = self._tiles[end] = prod([axis.span(tile) for axis in self._even_axes])
+        return found
 
     @cached_property
     def first(self) -> tuple[Pace | None, ...]:

@@ -64,12 +64,15 @@ def canonical_steps(mapping: MappingTree, problem: Problem) -> list[Placed]:
     run: list[Hold] = []
     current = dict(problem.extents)
     for node in mapping.nodes:
-        if isinstance(node, Hold):
-            run += [Hold((t,), node.memory, node.mode) for t in node.tensors]
-            continue
+        placed: Placed | None
         if isinstance(node, Loop):
-            placed = _placed(node, current[node.dim])
-            current[node.dim] = min(node.tile, current[node.dim])
+            outside = current[node.dim]
+            placed = _placed(node, outside)
+            if node.tile < outside:
+                current[node.dim] = node.tile
+        elif isinstance(node, Hold):
+            run.append(node)
+            continue
         elif isinstance(node, Joint):
             placed = _placed_joint(node, current)
             for loop in node.loops:
@@ -78,14 +81,18 @@ def canonical_steps(mapping: MappingTree, problem: Problem) -> list[Placed]:
             placed = Placed(node)
         if placed is not None:
             if run:
-                found += map(Placed, _sorted_holds(run))
+                found += [Placed(h) for h in _sorted_holds(run)]
                 run = []
             found.append(placed)
-    return [*found, *map(Placed, _sorted_holds(run))] if run else found
+    return [*found, *[Placed(h) for h in _sorted_holds(run)]] if run else found
 
 
 def _placed(loop: Loop, outside: int) -> Placed | None:
     """The loop without what says nothing, None where it has one trip."""
+    if loop.first is None and loop.last is None and loop.tile <= outside:
+        # A tile as it mostly is, and most of the time of a conversion.
+        trips, rest = divmod(outside, loop.tile)
+        return Placed(loop, trips + (rest > 0), not rest) if trips > 1 or rest else None
     trips = loop.trips(outside)
     if trips == 1:
         return None
@@ -153,15 +160,16 @@ def _require_chain(mapping: MappingTree) -> None:
 
 
 def _sorted_holds(run: Sequence[Hold]) -> list[Hold]:
-    """Merge a run of single-tensor holds. A tensor's own holds keep their order, the last hold keeps its place."""
-    if (
-        len({h.memory for h in run}) == 1
-        and len({h.mode for h in run}) == 1
-        and len({h.tensors for h in run}) == len(run)
-    ):
-        names = [t for h in run for t in h.tensors]
-        return [Hold((*sorted(names[:-1]), names[-1]), run[0].memory, run[0].mode)]
-    left, placed = list(run[:-1]), []
+    """Merge a run of holds. Those of one tensor keep their order, the last tensor keeps its place."""
+    names = [t for h in run for t in h.tensors]
+    if not names:
+        return []
+    memory_mode = {(h.memory, h.mode) for h in run}
+    if len(memory_mode) == 1 and len(set(names)) == len(names):
+        tensors = (*sorted(names[:-1]), names[-1])
+        return [run[0] if run[0].tensors == tensors else Hold(tensors, run[0].memory, run[0].mode)]
+    single = [Hold((t,), h.memory, h.mode) for h in run for t in h.tensors]
+    left, placed = single[:-1], []
     memory: tuple[str, str] | None = None
     while left:
         free = [h for i, h in enumerate(left) if not any(h.tensors == e.tensors for e in left[:i])]
@@ -171,12 +179,15 @@ def _sorted_holds(run: Sequence[Hold]) -> list[Hold]:
         placed.append(chosen)
         left.remove(chosen)
     merged: list[Hold] = []
-    for hold in (*placed, *run[-1:]):
+    for hold in (*placed, single[-1]):
         if merged and (merged[-1].memory, merged[-1].mode) == (hold.memory, hold.mode):
             merged[-1] = Hold((*merged[-1].tensors, *hold.tensors), hold.memory, hold.mode)
         else:
             merged.append(hold)
     return merged
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 class _Item:
@@ -189,11 +200,18 @@ class _Item:
 
     def __init__(self, node: TreeNode, trips: int = 1, even: bool = True) -> None:
         self.node, self.trips, self.even = node, trips, even
-        self.tensor = node.tensors[0] if isinstance(node, Hold) else None
-        loops = (node,) if isinstance(node, Loop) else node.loops if isinstance(node, Joint) else ()
-        self.dims = frozenset([loop.dim for loop in loops])
-        self.spatial = isinstance(node, Joint) or (isinstance(node, Loop) and node.axis is not None)
-        self.temporal = isinstance(node, Loop) and node.axis is None
+        self.tensor: str | None = None
+        self.dims: frozenset[str] = _NONE
+        self.spatial = self.temporal = False
+        if isinstance(node, Loop):
+            self.dims = frozenset((node.dim,))
+            self.spatial = node.axis is not None
+            self.temporal = not self.spatial
+        elif isinstance(node, Hold):
+            self.tensor = node.tensors[0]
+        elif isinstance(node, Joint):
+            self.dims = frozenset([loop.dim for loop in node.loops])
+            self.spatial = True
 
 
 def _items(mapping: MappingTree, problem: Problem) -> list[_Item]:

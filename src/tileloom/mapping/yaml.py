@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -81,6 +82,7 @@ def branched_mapping_from_yaml(source: str | Path) -> MappingTree | None:
     return _Reader(document, None).read()[1]
 
 
+@lru_cache(maxsize=1024)
 def scalar(name: str) -> str:
     """A name as YAML that every reader takes for a text: quoted where it could be taken for something else."""
     plain = PLAIN.fullmatch(name) and name.lower() not in NOT_PLAIN

@@ -219,6 +219,9 @@ class _Reader:
         """'M', [M], [P, R], [[P, 2], R] or ['2*P', R]: a sum of dims with coefficients."""
         terms: dict[str, int] = {}
         for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, str) and part in dims:
+                terms[part] = terms.get(part, 0) + 1
+                continue
             words = part if isinstance(part, list) else str(part).split("*")
             dim = next((str(w).strip() for w in words if str(w).strip() in dims), None)
             others = [str(w).strip() for w in words if str(w).strip() != dim]
