@@ -66,7 +66,8 @@ def least(problem: Problem, dram: float, buffer: float, inside: frozenset[str], 
 def best_of_all(bits: int, tiles: tuple[int, ...], dram: float, buffer: float) -> float:
     outside, inside = chip(bits, dram, buffer).memories
     best = inf
-    for tile, keep, stays_a, stays_b, slides in product(tiles, *[(False, True)] * 4):
+    flags = (False, True)
+    for tile, keep, stays_a, stays_b, slides in product(tiles, flags, flags, flags, flags):
         regions = {"B": cut(SIZE, tile)}
         between = Windows(read_by(LAST, LAST.tensor("T"), 0, "p", regions["B"], SIZE + 2), keep)
         regions["A"] = between.new
