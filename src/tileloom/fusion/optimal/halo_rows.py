@@ -391,7 +391,7 @@ class HaloRows:
             for w in self._variants_of(group.spec)
             if all((w.places[p] > 0) if p in outside else (w.places[p] == m) for p, m in enumerate(v.places))
         }
-        if not outside or not ways or any(not self._may_hold(p) for p in outside):
+        if not outside or not ways or any(not self._must_hold(p) for p in outside):
             return (0.0 if self.objective != LATENCY else inf), (0.0 if self.objective != ENERGY else inf)
         dram = self.chip.memories[0]
         energy, cycles = v.energy, v.cycles
@@ -409,12 +409,11 @@ class HaloRows:
             cycles += n * min(c for _, c in least)
         return (energy if self.objective != LATENCY else inf), (cycles if self.objective != ENERGY else inf)
 
-    def _may_hold(self, p: int) -> bool:
-        """Whether every on-chip memory that may have a tensor is one that can back it."""
+    def _must_hold(self, p: int) -> bool:
+        """Whether every mapping has a tensor in an on-chip memory that can back it. What may be read past all of them
+        may cost less than a read there and one on chip."""
         t = self.kind.problem.tensors[p]
-        return all(m.name in self.kind.backing for m in self.chip.memories[1:] if m.allows(t)) or any(
-            m.keep.has(t) for m in self._memory
-        )
+        return any(m.keep.has(t) for m in self._memory)
 
     def _rows_of(
         self, group: HaloGroup, v: Variant, limit: float, rest: tuple[float, float]

@@ -78,6 +78,7 @@ class Tile:
                 last = self._best(code, room)
                 if last is None:
                     break
+                last = self._tightened(code, last)
                 found[last.source.template, tuple(last.rows.tolist())] = last
         return tuple(found.values())
 
@@ -86,9 +87,22 @@ class Tile:
         fits = [o for o in self.options if all(b <= r for b, r in zip(o.bits, room))]
         return min((o.energy for o in fits), default=inf), min((o.cycles for o in fits), default=inf)
 
-    def _best(self, code: int, room: Sequence[int]) -> Option | None:
+    def _tightened(self, code: int, option: Option) -> Option:
+        """Of mappings as good as an option, one that no smaller space is enough for: windows may need what it leaves."""
+        value = option.cycles if code == LATENCY else option.energy * (option.cycles if code == EDP else 1.0)
+        for i in self.at:
+            while option.bits[i]:
+                room = [option.bits[j] - (j == i) for j in self.at]
+                smaller = self._best(code, room, value * (1 + 1e-12))
+                if smaller is None:
+                    break
+                option = smaller
+        return option
+
+    def _best(self, code: int, room: Sequence[int], below: float = inf) -> Option | None:
+        """The best mapping within `room` of those whose objective is less than `below`."""
         assert self.group is not None
-        best, chosen = inf, None
+        best, chosen = below, None
 
         def value(s: Source) -> float:
             return s.energy if code == ENERGY else s.cycles if code == LATENCY else s.energy * s.cycles

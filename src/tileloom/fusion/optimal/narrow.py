@@ -6,7 +6,7 @@ A threshold is a claim: "some schedule costs at most this". Everything whose bou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, isfinite
 
 import numpy as np
 
@@ -28,6 +28,9 @@ FIRST = 1.02
 """First threshold, as a multiple of the bound, where no schedule is known."""
 
 MAX_PATHS = 400
+
+HOPELESS = 1e6
+"""Where nothing is found up to the bound times this, and no schedule is known, no threshold at all is set."""
 
 NEAR = 2
 """Groups of each layer whose bounds are made exact together with the cheapest path's."""
@@ -112,10 +115,10 @@ class Narrower:
         """As `forest_path` over the states of cuts, which agree on every tensor."""
         share = (FIRST - 1) / len(self.kinds)
         while True:
-            most = min(lower * (1 + share), best)
+            most = min(lower * (1 + share), best) if share < HOPELESS else best
             network = self.network(most)
             total = self.settle(network, most)
-            if total <= most * (1 + SLACK):
+            if total <= most * (1 + SLACK) and isfinite(total):
                 return max(lower, total)
             lower = max(lower, most)
             if most >= best:
@@ -134,7 +137,7 @@ class Narrower:
         while True:
             total = network.relax(most)
             network.prune(most * (1 + SLACK))
-            if total > most * (1 + SLACK):
+            if total > most * (1 + SLACK) or not isfinite(total):
                 return total
             wanted: dict[object, tuple[KindRows, Group, tuple[int, ...]]] = {}
             for i, n in enumerate(network.path()):

@@ -106,6 +106,8 @@ class Solver:
             return
         self._raise(self.narrow.forest_path(self.lower, self.best))
         self._raise(self.narrow.cut_path(self.lower, self.best))
+        if not isfinite(self.lower):
+            return
         step = (FIRST - 1) / len(self.kinds)
         for beam, share in ((1, step), (BEAM, 4 * step)):
             self._take(self._attempt(min(self.lower * (1 + share), self.best), beam))
