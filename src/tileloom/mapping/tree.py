@@ -106,7 +106,7 @@ class MappingTree:
     @property
     def is_chain(self) -> bool:
         """True for a mapping of a single problem: no branches."""
-        return not any([type(n) in BRANCHING for n in self.nodes])
+        return not any(type(n) in BRANCHING for n in self.nodes)
 
     @property
     def holds(self) -> tuple[Hold, ...]:

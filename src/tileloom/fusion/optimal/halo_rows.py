@@ -97,6 +97,8 @@ class HaloRows:
         self._windows: dict[object, tuple[Windows, Windows]] = {}
         self._kinds: dict[object, tuple[tuple[Sizes, int], ...]] = {}
         self._cheap: dict[object, tuple[float, float]] = {}
+        self._sums: dict[object, tuple[float, float]] = {}
+        self._floors: dict[object, tuple[float, float] | None] = {}
         self.pending = list({s.keys: s for s in specs}.values())
         self.bounds = np.array([self._bound(s) for s in self.pending]).reshape(-1, 2)
         self._listed = np.zeros(len(self.pending), dtype=np.bool_)
@@ -113,8 +115,11 @@ class HaloRows:
 
     def next_bound(self) -> float:
         """Least objective of a group that is not listed yet; inf when all are."""
-        rest = np.flatnonzero(~self._listed)
-        return min((self.rows.value(*own) for own in self.bounds[rest].tolist()), default=inf)
+        rest = self.bounds[~self._listed]
+        if not len(rest):
+            return inf
+        key = rest[:, 0] * rest[:, 1] if self.objective == EDP else rest[:, 1 if self.objective == LATENCY else 0]
+        return float(key.min())
 
     # -- listing
 
@@ -351,12 +356,23 @@ class HaloRows:
             floor = self._floor(group, v)
             if floor[0] >= energy * (1 + 1e-12) and floor[1] >= cycles * (1 + 1e-12):
                 continue
-            own = [(self.search.tile(sizes, v.places).least(room), n) for sizes, n in group.kinds]
+            own = self._least_tiles(group.kinds, v.places, room)
             if self.objective != LATENCY:
-                energy = min(energy, v.energy + sum(e * n for (e, _), n in own))
+                energy = min(energy, v.energy + own[0])
             if self.objective in (LATENCY, EDP):
-                cycles = min(cycles, v.cycles + sum(c * n for (_, c), n in own))
+                cycles = min(cycles, v.cycles + own[1])
         return energy if self.objective != LATENCY else None, cycles if self.objective in (LATENCY, EDP) else None
+
+    def _least_tiles(
+        self, kinds: tuple[tuple[Sizes, int], ...], places: Places, room: tuple[int, ...]
+    ) -> tuple[float, float]:
+        """Least energy and cycles of all tiles of a layer. `kinds` are those of `_kinds_of`: one object per state."""
+        key = (id(kinds), places, room)
+        found = self._sums.get(key)
+        if found is None:
+            own = [(self.search.tile(sizes, places).least(room), n) for sizes, n in kinds]
+            found = self._sums[key] = (sum(e * n for (e, _), n in own), sum(c * n for (_, c), n in own))
+        return found
 
     def solve(self, group: Group, limit: float, rest: tuple[float, float]) -> Front | None:
         """Pareto rows of a group whose value, with `rest` of the other layers, is at most `limit`; None for others."""
@@ -385,29 +401,46 @@ class HaloRows:
         """What a variant costs at least, from searches of others: a tensor that tiles fetch from outside is read there
         once per tile, and what is left is a mapping of the tile with that tensor on chip."""
         assert group.spec is not None
-        outside = [p for p, m in enumerate(v.places) if not m and not self.kind.problem.tensors[p].is_output]
+        variants = self._variants_of(group.spec)
+        key = (id(group.kinds), id(variants), v.places)
+        if key not in self._floors:
+            self._floors[key] = self._tiles_floor(group.kinds, variants, v.places)
+        found = self._floors[key]
+        if found is None:
+            return (0.0 if self.objective != LATENCY else inf), (0.0 if self.objective != ENERGY else inf)
+        return (
+            v.energy + found[0] if self.objective != LATENCY else inf,
+            v.cycles + found[1] if self.objective != ENERGY else inf,
+        )
+
+    def _tiles_floor(
+        self, kinds: tuple[tuple[Sizes, int], ...], variants: tuple[Variant, ...], places: Places
+    ) -> tuple[float, float] | None:
+        """The part of `_floor` that is the same for all groups of equal tiles; None where nothing can be said."""
+        problem = self.kind.problem
+        outside = [p for p, m in enumerate(places) if not m and not problem.tensors[p].is_output]
         ways = {
             w.places
-            for w in self._variants_of(group.spec)
-            if all((w.places[p] > 0) if p in outside else (w.places[p] == m) for p, m in enumerate(v.places))
+            for w in variants
+            if all((w.places[p] > 0) if p in outside else (w.places[p] == m) for p, m in enumerate(places))
         }
         if not outside or not ways or any(not self._must_hold(p) for p in outside):
-            return (0.0 if self.objective != LATENCY else inf), (0.0 if self.objective != ENERGY else inf)
+            return None
         dram = self.chip.memories[0]
-        energy, cycles = v.energy, v.cycles
-        for sizes, n in group.kinds:
-            least = [self.search.tile(sizes, places).least(self.search.capacity) for places in ways]
+        energy = cycles = 0.0
+        for sizes, n in kinds:
+            least = [self.search.tile(sizes, way).least(self.search.capacity) for way in ways]
             extents = dict(sizes)
             for p in outside:
-                t = self.kind.problem.tensors[p]
+                t = problem.tensors[p]
                 elements = 1
                 for axis in t.axes:
-                    dims = [i for i, d in enumerate(self.kind.problem.dims) if any(d.name == x for x, _ in axis.terms)]
-                    elements *= max((extents.get(i, self.kind.problem.dims[i].extent) for i in dims), default=1)
+                    dims = [i for i, d in enumerate(problem.dims) if any(d.name == x for x, _ in axis.terms)]
+                    elements *= max((extents.get(i, problem.dims[i].extent) for i in dims), default=1)
                 energy += n * elements * dram.bits_of(t) / dram.read.width_bits * dram.read.energy_for(t)
             energy += n * min(e for e, _ in least)
             cycles += n * min(c for _, c in least)
-        return (energy if self.objective != LATENCY else inf), (cycles if self.objective != ENERGY else inf)
+        return energy, cycles
 
     def _must_hold(self, p: int) -> bool:
         """Whether every mapping has a tensor in an on-chip memory that can back it. What may be read past all of them

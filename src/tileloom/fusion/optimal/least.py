@@ -27,9 +27,11 @@ def least_of(kind: KindRows, budget: Budget) -> tuple[float, float]:
     if kind.kind.problem.copy or kind.objective == EDP or not len(kind.bounds):
         return least
     column = 1 if kind.objective == LATENCY else 0
-    limit = least[column]
+    limit, listed = least[column], -inf
     while True:
-        kind.expand(limit, (0.0, 0.0))
+        if limit > listed:
+            kind.expand(limit, (0.0, 0.0))
+            listed = limit
         costs = kind.known(inf)[0][:, column]
         best = int(np.argmin(costs)) if len(costs) else -1
         value = float(costs[best]) if len(costs) else inf
