@@ -21,6 +21,8 @@ HOSTILE: dict[str, Callable[[str], str]] = {
     "megabytes of words": lambda seed: "word " * 1_000_000,
     "megabytes of text": lambda seed: '"' + "x" * 8_000_000 + '"',
     "open text": lambda seed: 'a: "' + "x" * 4_000_000,
+    "blank lines": lambda seed: "\n" * 1_000_000 + seed,
+    "blanks": lambda seed: " " * 1_000_000 + seed,
     "one character": lambda seed: ";" * 3_000_000,
     "aliases": lambda seed: "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)),
     "nulls": lambda seed: "\0" * 1_000_000,

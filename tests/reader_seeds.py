@@ -81,6 +81,17 @@ MAPPING = """mapping:
   - {for: m, tile: 1}
   - compute: MAC
 """
+BRANCHED = """mapping:
+  nodes:
+  - hold: {memory: DRAM, tensors: [A, C]}
+  - {for: m, tile: 1}
+  - seq:
+    - nodes:
+      - {pfor: k, tile: 1, axis: X, target: PE}
+      - {compute: MAC, problem: first}
+    - nodes:
+      - {compute: MAC, problem: second}
+"""
 
 
 UNION = """problem:

@@ -171,10 +171,16 @@ def _chips() -> Iterator[Reader]:
 def _rules() -> Iterator[Reader]:
     from tileloom.architecture.load import load_architecture
     from tileloom.mapping.constraints_file import constraints_from_yaml, read_constraints
+    from tileloom.mapping.yaml import branched_mapping_from_yaml, mapping_from_yaml
 
     chip = load_architecture("union-edge")
     yield Reader("constraints", ".yaml", seeds.CONSTRAINTS, constraints_from_yaml)
     yield Reader("constraints-timeloop", ".yaml", seeds.TARGETS, lambda p: read_constraints([p], chip))
+    # As `tileloom evaluate` asks: what is not a mapping with branches is read as a plain one, whose reader says what is wrong.
+    yield Reader(
+        "branched-mapping", ".yaml", seeds.BRANCHED,
+        lambda p: branched_mapping_from_yaml(p) or mapping_from_yaml(p),
+    )  # fmt: skip
 
 
 def _studies() -> Iterator[Reader]:

@@ -75,6 +75,13 @@ def read_text(path: Path) -> str:
     return text
 
 
+_FAILURES = (
+    ArithmeticError, TypeError, ValueError, RecursionError, AttributeError, LookupError,
+    # Of the Python that Jinja makes: 1e999 becomes the name inf there, and blocks cannot be 21 deep.
+    NameError, SyntaxError,
+)  # fmt: skip
+
+
 class _TooMuchError(Exception):
     """A limit was passed; the text says which."""
 
@@ -110,7 +117,7 @@ class _Renderer:
             raise InputError(f"{path}: {error}", file=str(path)) from None
         except TemplateError as error:
             raise InputError(_template_message(path, error, needed, variables), file=str(path)) from None
-        except (ArithmeticError, TypeError, ValueError, RecursionError, AttributeError, LookupError) as error:
+        except _FAILURES as error:
             raise InputError(f"{path}: a template fails: {str(error)[:200]}", file=str(path)) from None
 
     def spend(self, values: Iterable[object]) -> list[object]:

@@ -164,7 +164,9 @@ def _maestro(request: Request) -> Network:
 
 
 YAML = (".yaml", ".yml")
-_MLIR_HEAD = re.compile(rb"^\s*(?:module\b|func\.func\b|#\w+\s*=|!\w+\s*=|\"builtin\.module\"|//)", re.MULTILINE)
+# Neither crosses lines: over many empty ones a search would take the square of their number.
+_MLIR_HEAD = re.compile(rb"^[ \t]*(?:module\b|func\.func\b|#\w+\s*=|!\w+\s*=|\"builtin\.module\"|//)", re.MULTILINE)
+_TCCG_LINE = re.compile(rb"^[ \t]*(?:[\w.]+[ \t]*:[ \t]*)?\w+(?:\[|-\w+-\w+)", re.MULTILINE)
 
 
 def accelforge() -> Format:
@@ -188,7 +190,7 @@ def comet() -> Format:
 def tccg() -> Format:
     return Format(
         (".tccg", ".txt"),
-        lambda head: re.search(rb"^\s*(?:[\w.]+\s*:)?\s*\w+(?:\[|-\w+-\w+)", head, re.M) is not None,
+        lambda head: _TCCG_LINE.search(head) is not None,
         _tccg,
     )
 

@@ -10,7 +10,6 @@ Which designs there are and what they cost is the engines' business.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import socket
@@ -22,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tileloom.core.errors import InputError
 from tileloom.core.files import write_bytes_atomic, write_text_atomic
-from tileloom.core.jsonio import to_json
+from tileloom.core.jsonio import parse_json, to_json
 from tileloom.explore.sweep.chunk import Counts
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def read_parts(folder: Path, *, force: bool = False, set_aside: bool = False) ->
 def require_sweep(folder: Path) -> dict[str, Any]:
     """What sweep.json says. Raises InputError when the directory holds no sweep."""
     try:
-        found = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))
+        found = parse_json((folder / SWEEP_FILE).read_text(encoding="utf-8"), str(folder / SWEEP_FILE))
     except FileNotFoundError:
         raise InputError(
             f"{folder}: holds no sweep ({SWEEP_FILE} is missing); give the --out of `tileloom sweep`"

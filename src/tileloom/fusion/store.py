@@ -14,6 +14,7 @@ from tileloom import __version__
 from tileloom.core.digest import digest
 from tileloom.core.errors import InputError
 from tileloom.core.files import write_text_atomic
+from tileloom.core.jsonio import parse_json
 from tileloom.cost.models.zigzag.evaluate import evaluate
 from tileloom.cost.models.zigzag.machine import ZigzagMachine
 from tileloom.cost.models.zigzag.version import get_version
@@ -40,13 +41,16 @@ class AnswerStore:
     def recall(
         self, machine: ZigzagMachine, searching: Searching, questions: Iterable[Question]
     ) -> dict[Question, Found]:
-        """Those of the questions whose answers are here."""
+        """Those of the questions whose answers are here. Raises InputError for an answer that is none."""
         scope = _scope(machine, searching)
         found = {}
         for question in questions:
             record = self.known.get(digest(scope, question))
             if record is not None:
-                found[question] = _answer(question, machine, record, searching.faithful)
+                try:
+                    found[question] = _answer(question, machine, record, searching.faithful)
+                except (LookupError, TypeError, ValueError) as error:
+                    raise InputError(f"{self.folder}: a kept answer is damaged ({error}); delete the folder") from error
         return found
 
     def keep(self, machine: ZigzagMachine, searching: Searching, answers: Mapping[Question, Found]) -> None:
@@ -66,11 +70,11 @@ def _scope(machine: ZigzagMachine, searching: Searching) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"), str(path))
         if data["format"] != FORMAT:
             raise ValueError(f"its format is not '{FORMAT}'")
         answers: dict[str, Any] = dict(data["answers"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, InputError) as error:
         raise InputError(f"{path}: cannot be read as kept answers: {error}; delete it") from error
     return answers
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tileloom.core.errors import InputError
 from tileloom.explore.store import listed, read_parts, require_sweep
 from tileloom.explore.sweep.best import design_yaml, file_name
 from tileloom.explore.sweep.chunk import Counts
@@ -46,7 +47,11 @@ def read_sweep(folder: Path, *, force: bool = False) -> SweepData:
     import polars as pl
 
     record = require_sweep(folder)
+    if "study" not in record:
+        raise InputError(f"{folder}/sweep.json: 'study' is missing; it was written by something else")
     text, home = str(record["study"]), str(record.get("folder", "."))
+    named = record.get("versions")
+    versions = {str(k): str(v) for k, v in named.items()} if isinstance(named, dict) else {}
     study = parse_study(text, home, file=f"{folder}/sweep.json (study)")
     plan = plan_of(text, home, "study")
     counts = sum((part.counts for _, part in listed(folder)), Counts())
@@ -64,7 +69,7 @@ def read_sweep(folder: Path, *, force: bool = False) -> SweepData:
         points += [r | {"front": True} for r in front.to_dicts()]
         moved = sensitivity(plan, reference_of(front))
         files = [(file_name(int(d)), design_yaml(plan, int(d))) for d in front["design"][:SHOWN_FRONT]]
-    return SweepData(study, counts, points, front.to_dicts(), files, moved, _sources(study), record.get("versions", {}))
+    return SweepData(study, counts, points, front.to_dicts(), files, moved, _sources(study), versions)
 
 
 def _sources(study: Study) -> tuple[str, ...]:

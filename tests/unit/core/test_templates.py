@@ -47,6 +47,12 @@ def test_assert_stops_with_its_message_and_line(tmp_path: Path) -> None:
         rendered(tmp_path, text, M=5)
 
 
+@pytest.mark.parametrize("text", ["{% set a = 1e999 %}{{ a }}", "{% for i in [1] %}" * 25 + "{% endfor %}" * 25])
+def test_what_jinja_cannot_turn_into_python_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="a template fails"):
+        rendered(tmp_path, text)
+
+
 @pytest.mark.parametrize(
     "text",
     [

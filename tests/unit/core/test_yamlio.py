@@ -124,3 +124,7 @@ def test_dump_then_parse_is_identity(data: object) -> None:
     again = parse_yaml(dump_yaml(data)).data
     assert again == data
     assert dump_yaml(again) == dump_yaml(data)
+
+
+def test_more_values_than_the_parser_takes_soon_are_refused() -> None:
+    assert "commas, colons and line ends" in refusal("{" + ", ".join(f"k{i}: 1" for i in range(40_000)) + "}")

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip
+from tileloom.core.errors import MAX_PROBLEMS, InputError
 from tileloom.cost.models.dmazerunner.nest import Nest
 from tileloom.explore.dmazerunner.design import DesignPoint, design_sweep, find_pruning, points
 from tileloom.explore.dmazerunner.memory import memory_point, memory_study
 from tileloom.explore.dmazerunner.network import optimize_model
+from tileloom.explore.dmazerunner.validation import read_table
 from tileloom.workload.frontends.dmazerunner import RESNET, DmazeLayer, read_model
 
 INPUTS = Path(__file__).parents[2] / "reference" / "dmazerunner" / "inputs"
@@ -61,3 +63,19 @@ def test_totals_of_a_network_as_printed_and_weighted() -> None:
     assert (printed.layers, printed.methods) == (361, 711)
     assert weighted.energy_pj == sum(x.layer.instances * x.value("energy") for x in run.layers) > printed.energy_pj
     assert weighted.edp_of_sums == weighted.energy_pj * weighted.cycles
+
+
+def test_faults_of_a_table_of_wrong_rows_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a\n" + "x\n" * 10_000)
+    with pytest.raises(InputError) as caught:
+        read_table(path)
+    assert len(caught.value.problems) == MAX_PROBLEMS
+    assert "too many faults" in caught.value.problems[-1]
+
+
+def test_a_short_row_of_a_table_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,Verify Tiling,DRAM_tiling\n1\n1,True\n")
+    with pytest.raises(InputError, match=r"t\.csv:3: no column or value 'dram_tiling'"):
+        read_table(path)

@@ -52,8 +52,9 @@ def test_answers_for_another_limit_are_others(setting: Setting, tmp_path: Path) 
     assert len(store.known) == 2 * before
 
 
-def test_a_damaged_file_of_answers_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "part-0.json").write_text("{}")
+@pytest.mark.parametrize("text", ["{}", "[" * 100_000])
+def test_a_damaged_file_of_answers_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "part-0.json").write_text(text)
     with pytest.raises(InputError, match="cannot be read as kept answers"):
         AnswerStore(tmp_path)
 

@@ -10,6 +10,7 @@ import pytest
 
 from sweep_studies import BULK, CHIP, MAPPED
 from tileloom.architecture.load import load_architecture
+from tileloom.core.errors import InputError
 from tileloom.explore.sweep.run import run_sweep
 from tileloom.explore.sweep.sensitivity import swing
 from tileloom.explore.sweep.study import parse_study
@@ -80,6 +81,13 @@ def test_files_of_the_front_can_be_fed_back(mapped: Path, bulk: Path) -> None:
     again = BULK.replace("architecture: {num_pes: 128, noc_latency_cycles: 2}", f"architecture: {machine}")
     study = parse_study(again, "/")
     assert study.machine["noc_latency_cycles"] == 2
+
+
+@pytest.mark.parametrize(("text", "message"), [("[" * 100_000, "nested too deeply"), ("{}", "'study' is missing")])
+def test_a_damaged_record_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_sweep(tmp_path)
 
 
 def test_a_sweep_without_a_valid_design_has_a_page_that_says_so(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tileloom.core.errors import InputError
+from tileloom.core.errors import MAX_PROBLEMS, InputError
 from tileloom.workload.frontends.dmazerunner import RESNET, layer_record, layers_of, load_network, merged, read_model
 
 INPUTS = Path(__file__).parents[2] / "reference" / "dmazerunner" / "inputs"
@@ -88,3 +88,10 @@ def test_what_is_no_model_file(tmp_path: Path) -> None:
     path.write_text(json.dumps([1]), encoding="utf-8")
     with pytest.raises(InputError, match="expected an object"):
         read_model(path)
+
+
+def test_faults_of_a_file_of_wrong_entries_are_bounded() -> None:
+    with pytest.raises(InputError) as caught:
+        layers_of({"CONV": [1.0] * 10_000})
+    assert len(caught.value.problems) == MAX_PROBLEMS
+    assert "CONV[499]: entries after this one were not read" in caught.value.problems[-1]

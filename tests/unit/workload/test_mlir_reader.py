@@ -219,3 +219,10 @@ def test_xdsl_reads_the_same_iteration_space(text):
         loops = [op for op in module.walk() if op.name == "affine.for"]
         bounds = [op.upperBoundMap.data.eval([], [])[0] - op.lowerBoundMap.data.eval([], [])[0] for op in loops]
         assert bounds == list(problem.extents.values())
+
+
+@pytest.mark.parametrize("left_out", ["%x, %w, %b", "%w, %b", ", %w, %b"])
+def test_an_operation_without_its_operands_is_skipped_with_the_reason(left_out: str) -> None:
+    network = parse_mlir(TOSA.split(" {acc_type")[0].replace(left_out, "") + "\n  return\n}\n")
+    assert not network.layers
+    assert "operands; at least 2 are needed" in network.skipped[0].reason

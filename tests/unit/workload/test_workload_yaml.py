@@ -82,6 +82,7 @@ FAULTS = {
         "{name: a, op: gemm, M: 1, N: 1, K: 1, coutn: 2}",
         "4: unknown key 'coutn' (did you mean 'count'?)",
     ),
+    "an op of another kind": ("{name: a, op: []}", "4: unknown op '[]'; known: "),
     "unknown op": ("{name: a, op: conv2}", "4: unknown op 'conv2' (did you mean 'conv2d'?)"),
     "negative": ("{name: a, op: gemm, M: -1, N: 1, K: 1}", "4: 'M' is -1; expected a whole number from 1"),
     "absurd": ("{name: a, op: gemm, M: 1, N: 1, K: 9999999999999}", "4: 'K' is 9999999999999; expected"),

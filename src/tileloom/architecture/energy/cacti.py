@@ -69,7 +69,7 @@ class Cacti:
         if known.is_file():
             try:
                 return AccessEnergy(**json.loads(known.read_text(encoding="utf-8")))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 # An answer that cannot be read is asked for again.
                 known.unlink()
         found = parse_output(self._run(configuration(size, width, node, self.ports), folder))

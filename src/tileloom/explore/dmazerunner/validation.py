@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tileloom.architecture.notation.dmazerunner import DmazeChip
-from tileloom.core.errors import InputError
+from tileloom.core.errors import MAX_PROBLEMS, InputError
 from tileloom.core.jsonio import parse_json
 from tileloom.core.yamlio import parse_yaml
 from tileloom.cost.models.dmazerunner.nest import Nest
@@ -122,12 +122,20 @@ def read_table(path: str | Path) -> tuple[PublishedRow, ...]:
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as stream:
-            entries = list(csv.DictReader(stream))
+            # A short row has empty values at its end.
+            return _rows(csv.DictReader(stream, restval=""), str(path))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a table: {error}", file=str(path)) from error
+
+
+def _rows(entries: Iterable[Mapping[str, str]], path: str) -> tuple[PublishedRow, ...]:
     faults: list[str] = []
     rows: list[PublishedRow] = []
     for line, entry in enumerate(entries, 2):
+        # Millions of rows may be wrong; no error carries as many.
+        if len(faults) >= MAX_PROBLEMS - 1:
+            faults = [*faults[: MAX_PROBLEMS - 1], f"{path}:{line}: not read from here on: too many faults"]
+            break
         known = {(k or "").strip().lower().removeprefix("yang_et_al_"): v for k, v in entry.items()}
         if known.get("verify tiling", "True").strip().lower() not in ("true", "1"):
             continue
@@ -138,7 +146,7 @@ def read_table(path: str | Path) -> tuple[PublishedRow, ...]:
     if not rows and not faults:
         faults.append(f"{path}: no rows")
     if faults:
-        raise InputError(faults, file=str(path))
+        raise InputError(faults, file=path)
     return tuple(rows)
 
 

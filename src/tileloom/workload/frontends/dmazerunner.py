@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
-from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.errors import MAX_PROBLEMS, InputError, did_you_mean
 from tileloom.core.jsonio import parse_json, read_json
 from tileloom.workload.network import Layer, Network
 from tileloom.workload.problem import Axis, Dim, Problem, Tensor
@@ -116,6 +116,10 @@ def layers_of(document: object, where: str = "model", *, square: bool = True) ->
                 found.append(_entry(kind, entry, place, square))
             except InputError as error:
                 faults.extend(error.problems)
+                # Millions of entries may be wrong; no error carries as many.
+                if len(faults) >= MAX_PROBLEMS:
+                    end = f"{place}: entries after this one were not read: too many faults"
+                    raise InputError([*faults[: MAX_PROBLEMS - 1], end], file=where) from error
     if faults:
         raise InputError(faults, file=where)
     return tuple(found)

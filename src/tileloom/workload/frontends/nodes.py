@@ -155,6 +155,15 @@ def network_of(
     )
 
 
+def _require_operands(node: Node) -> None:
+    """Raises UnsupportedError for an operation whose operands, or some, are left out in the file."""
+    if isinstance(node, Stated | Einsum):
+        return
+    least = 2 if isinstance(node, Arithmetic) else 1 if isinstance(node, Transpose) else 0
+    if len(node.inputs) < least:
+        raise UnsupportedError(f"{node.operator} has {len(node.inputs)} operands; at least {least} are needed")
+
+
 @dataclass
 class _Build:
     tensors: Mapping[str, TensorFacts]
@@ -177,6 +186,7 @@ class _Build:
             self.vector(name, node, 0)
             return
         try:
+            _require_operands(node)
             if isinstance(node, Arithmetic):
                 self.layer(name, node)
             elif isinstance(node, Transpose):

@@ -164,7 +164,7 @@ def _declared_weights(model: Any) -> set[str]:
         if entry.key == WEIGHTS_KEY:
             try:
                 listed = json.loads(entry.value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 listed = None
             if not isinstance(listed, list) or not all(isinstance(w, str) for w in listed):
                 raise InputError(

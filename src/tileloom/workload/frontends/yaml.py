@@ -135,7 +135,7 @@ class _Reader:
 
     def constructed(self, item: dict[str, Any], place: Place, name: str, bits: Any) -> Problem | None:
         op = item["op"]
-        if op not in CONSTRUCTORS:
+        if not isinstance(op, str) or op not in CONSTRUCTORS:
             known = sorted(CONSTRUCTORS)
             self.fault((*place, "op"), f"unknown op '{op}'{did_you_mean(str(op), known)}; known: {', '.join(known)}")
             return None
