@@ -14,7 +14,7 @@ from tileloom.report.data import FrontPoint, LayerData
 from tileloom.report.markup import Child, Safe, el
 
 WIDTH, HEIGHT = 430, 210
-LEFT, RIGHT, TOP, BOTTOM = 66, 16, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 66, 28, 12, 44
 LOG_FROM = 10
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
