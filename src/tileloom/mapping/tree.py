@@ -95,6 +95,7 @@ class Par:
 
 TreeNode = Loop | Hold | Joint | Compute | Seq | Pipe | Par
 BRANCHING = (Seq, Pipe, Par)
+_BRANCHING: frozenset[type] = frozenset(BRANCHING)
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class MappingTree:
     @property
     def is_chain(self) -> bool:
         """True for a mapping of a single problem: no branches."""
-        return not any(type(n) in BRANCHING for n in self.nodes)
+        return _BRANCHING.isdisjoint(map(type, self.nodes))
 
     @property
     def holds(self) -> tuple[Hold, ...]:

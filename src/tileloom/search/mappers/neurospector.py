@@ -83,7 +83,8 @@ def _search(
     if not found.feasible:
         return SearchResult(
             problem=problem, objective=objective, status="infeasible", mapper=mapper.name,
-            seconds=perf_counter() - started, reasons=why_nothing_fits(found.accelerator, found.layer),
+            evaluated=found.evaluated, seconds=perf_counter() - started,
+            reasons=why_nothing_fits(found.accelerator, found.layer),
         )  # fmt: skip
     tree = tree_of(found.accelerator, found.table, problem, names, places)
     model = mapper.model or NeurospectorModel()
@@ -93,5 +94,5 @@ def _search(
         raise UnsupportedError(f"model '{model.name}' cannot price the table found: {error}") from error
     return SearchResult(
         problem=problem, objective=objective, status="feasible", mapping=tree, cost=cost, mapper=mapper.name,
-        seconds=perf_counter() - started,
+        evaluated=found.evaluated, seconds=perf_counter() - started,
     )  # fmt: skip

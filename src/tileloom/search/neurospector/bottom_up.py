@@ -7,7 +7,7 @@ and says infeasible where the original answers with everything in DRAM.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Literal
 
@@ -43,6 +43,7 @@ class Chosen:
     """The table that an optimizer chose. strategies: PM or SP per level, DRAM's first; '' where nothing was found.
 
     accelerator  with the dataflows that were chosen;  feasible: False where no valid table was found
+    evaluated    whole tables whose cost was computed on the way
     """
 
     accelerator: Accelerator
@@ -51,6 +52,7 @@ class Chosen:
     strategies: str
     analysis: Analysis
     feasible: bool = True
+    evaluated: int = field(default=1, compare=False)
 
     @property
     def table(self) -> SchedulingTable:
@@ -104,13 +106,15 @@ def bottom_up(
     mode looks at all tables, so that infeasible is said only of layers that no table fits; strategies are then 'all'.
     """
     best = untouched(accelerator, layer, metric, faithful=faithful)
+    evaluated = best.evaluated
     for choice in dataflow_choices(accelerator, mode):
         found = one_dataflow(choice, layer, metric, faithful=faithful)
+        evaluated += found.evaluated
         if found.value < best.value if faithful else _rank(found) < _rank(best):
             best = found
-    if best.feasible or faithful or not complete:
-        return best
-    return _any_table(accelerator, layer, metric, mode) or best
+    if not (best.feasible or faithful or not complete):
+        best = _any_table(accelerator, layer, metric, mode) or best
+    return replace(best, evaluated=evaluated)
 
 
 def _any_table(accelerator: Accelerator, layer: ConvLayer, metric: Metric, mode: Mode) -> Chosen | None:
@@ -183,6 +187,7 @@ def one_dataflow(
         strategies="-".join(s for s in chosen.strategies if s),
         analysis=best,
         feasible=feasible,
+        evaluated=len(candidates),
     )
 
 

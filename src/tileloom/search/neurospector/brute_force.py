@@ -5,6 +5,8 @@ Only for tiny layers; the number of tables is known beforehand and a limit refus
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tileloom.architecture.notation.neurospector import Accelerator
@@ -44,9 +46,10 @@ def brute_force(
             f"layer '{layer.name}' on '{accelerator.name}' has {splits.total} tables; brute force goes up to {max_tables}"
         )
     best = untouched(accelerator, layer, metric, faithful=faithful)
+    evaluated = best.evaluated
     for choice in dataflow_choices(accelerator, mode):
         machine = pack(choice, layer.stride, faithful=faithful)
-        seen, _, tables, _ = search_all(
+        seen, _, tables, priced = search_all(
             np.array(rows, dtype=np.int64),
             splits.size,
             splits.factor,
@@ -55,9 +58,10 @@ def brute_force(
             metric == "energy",
             False,
         )
+        evaluated += int(priced)
         if not seen[0]:
             continue
         analysis = analyze_packed(machine, as_table(tables[0]))
         if not best.feasible or not best.strategies or analysis.value(metric) < best.value:
             best = Chosen(accelerator=choice, layer=layer, metric=metric, strategies="all", analysis=analysis)
-    return best
+    return replace(best, evaluated=evaluated)
