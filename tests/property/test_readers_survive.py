@@ -117,7 +117,7 @@ def test_damaged_input_ends_in_a_typed_error(reader, tmp_path_factory):
 
     # Shrinking takes longer than reading a damaged file does; the seed of a failure is enough.
     @settings(
-        max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None,
+        max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None,
         phases=(Phase.explicit, Phase.generate),
     )  # fmt: skip
     @given(seed=st.integers(0, 2**64))

@@ -9,6 +9,8 @@ from pathlib import Path
 from tileloom.core.errors import InputError
 
 MAX_BYTES = 50_000_000
+MAX_TOKENS = 1_000_000
+"""Words of one file: some ten thousand layers of MAESTRO."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,10 @@ class Token:
     line: int
 
 
-def tokenize(text: str, separators: str, comment: str) -> tuple[Token, ...]:
+def tokenize(text: str, separators: str, comment: str, file: str = "<text>") -> tuple[Token, ...]:
     """Words between `separators` (dropped); a word that starts with `comment` ends its line. Any line ending is taken.
+
+    Raises InputError for more than MAX_TOKENS words.
 
     >>> [t.text for t in tokenize("a: b // rest", ": ", "//")]
     ['a', 'b']
@@ -33,6 +37,8 @@ def tokenize(text: str, separators: str, comment: str) -> tuple[Token, ...]:
                 break
             if word:
                 found.append(Token(word, number))
+        if len(found) > MAX_TOKENS:
+            raise InputError(f"{file}:{number}: more than {MAX_TOKENS} words up to here; split the file", file=file)
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tileloom.core.errors import InputError, did_you_mean
+from tileloom.core.errors import MAX_PROBLEMS, InputError, did_you_mean
 from tileloom.core.tokens import Token, leading_integer, minus_signs, read_text, tokenize
 
 SEPARATORS = " ,->():\t;"
@@ -70,7 +70,7 @@ def parse_hardware(
     text: str, name: str = "hardware", simd_lanes: int = 1, *, faithful: bool = False
 ) -> MaestroHardware:
     """As `read_hardware`; `name` stands for the file in messages. Absent keys get the original's defaults."""
-    tokens = tokenize(text, SEPARATORS, COMMENT)
+    tokens = tokenize(text, SEPARATORS, COMMENT, name)
     values = {"num_pes": 1}
     lines: dict[str, int] = {}
     problems = [] if faithful else minus_signs(text, COMMENT)
@@ -83,6 +83,9 @@ def parse_hardware(
         elif value is not None:
             values[_KEYS[key.text]] = leading_integer(value.text)
         lines.setdefault(key.text, key.line)
+        if len(problems) >= MAX_PROBLEMS - 1:
+            problems = [*problems[: MAX_PROBLEMS - 1], (key.line, "not read from here on: too many faults")]
+            break
     if problems:
         raise InputError([f"{name}:{line}: {told}" for line, told in sorted(problems)], file=name)
     return replace(MaestroHardware(num_pes=1, simd_lanes=simd_lanes), **values)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def read_mapping(path: str | Path, *, faithful: bool = False) -> MaestroFile:
 
 def parse_mapping(text: str, name: str = "mapping", *, faithful: bool = False) -> MaestroFile:
     """As `read_mapping`; `name` stands for the file in messages."""
-    parser = _Parser(tokenize(text, SEPARATORS, COMMENT), name, faithful)
+    parser = _Parser(tokenize(text, SEPARATORS, COMMENT, name), name, faithful)
     if not faithful:
         parser.problems += [(line, minus) for line, minus in minus_signs(text, COMMENT)]
     return parser.file()
