@@ -32,6 +32,7 @@ pre { overflow: auto; background: #f6f7f9; padding: 1rem; font-size: .8rem } sum
 .key { display: inline-flex; align-items: center; gap: .3rem; margin-right: 1rem; font-size: .85rem }
 .key i { width: .8rem; height: .8rem; display: inline-block } .small { font-size: .85rem; color: #555; margin: .2rem 0 }
 """
+UNITS = {"energy": "pJ", "latency": "cycles", "edp": "pJ x cycles"}
 NUMBERS = ("#", "Energy", "Alone", "Saved", "Cycles", "Count")
 
 
@@ -121,11 +122,12 @@ def _proof(data: Mapping[str, Any]) -> str:
     if data.get("front"):
         proved = "no schedule that none beats is missing" if data["status"] == "optimal" else "schedules may be missing"
         return f"The front of energy and latency: {proved}."
+    unit = UNITS.get(data["objective"], "")
     gap = (data["value"] - data["lower_bound"]) / data["value"] if data["value"] else 0.0
     if gap <= 0:
-        return f"Proven: no schedule of the space has a lower {data['objective']} than {data['value']:.7g}."
+        return f"Proven: no schedule of the space has a lower {data['objective']} than {data['value']:.7g} {unit}."
     return (
-        f"Stopped: the best schedule found has {data['objective']} {data['value']:.7g}; none of the space is below "
+        f"Stopped: the best schedule found has {data['objective']} {data['value']:.7g} {unit}; none of the space is below "
         f"{data['lower_bound']:.7g}, so it is within {gap:.2%} of the optimum."
     )
 
