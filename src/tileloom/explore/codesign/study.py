@@ -220,11 +220,25 @@ def load_study(path: str | Path) -> Study:
     return Study(load_yaml(path))
 
 
+HEAD_BYTES = 1_000_000
+MAX_COLUMNS = 2000
+
+
+def _refuse_wide(path: Path) -> None:
+    """The library takes gigabytes, and ends the process, for a table of a hundred thousand columns."""
+    with path.open("rb") as stream:
+        columns = stream.readline(HEAD_BYTES).count(b",") + 1
+    if columns > MAX_COLUMNS:
+        raise InputError(f"{path}: {columns} columns; at most {MAX_COLUMNS} are read")
+
+
 def read_columns(path: Path, names: tuple[str, ...]) -> dict[str, list[Any]]:
     """Columns of a CSV or Parquet file. Raises InputError for a missing file or column."""
     import polars as pl
 
     try:
+        if path.suffix != ".parquet":
+            _refuse_wide(path)
         frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
