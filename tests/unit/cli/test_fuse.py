@@ -129,7 +129,7 @@ def test_options_of_tiles_beside_optimal_are_refused(capsys: pytest.CaptureFixtu
         (["--optimal", "--halo", "some"], "--halo some: expected none, recompute, horizontal, full, any"),
         (["--optimal", "--halo", "any", "--tiles", "4,x"], "--tiles 4,x: expected auto, grid, sizes"),
         (["--optimal", "--tiles", "4"], "--halo is none, so nothing is tiled"),
-        (["--halo", "any"], "need --optimal: leave out --halo"),
+        (["--halo", "any"], "only --optimal takes these: leave out --halo"),
     ],
 )
 def test_mistakes_about_overlapping_tiles(options: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
