@@ -196,11 +196,16 @@ class CostModelSuite:
             for key in ("component", "tensor", "action"):
                 assert isclose(sum(cost.energy_by(key).values()), cost.energy_pj, rel_tol=TOLERANCE), str(case)  # type: ignore[arg-type]
 
-    def test_nothing_is_negative(self, costs: list[tuple[Case, Cost]]) -> None:
+    def test_nothing_is_negative(self, model: CostModel, costs: list[tuple[Case, Cost]]) -> None:
+        # Rows that a model lists in `corrections` make rounded sums add up, so they may be below zero, by little.
+        corrections = set(getattr(model, "corrections", ()))
         for case, cost in costs:
+            small = [abs(t.energy_pj) for t in cost.traffic if t.component in corrections]
+            assert sum(small) <= 0.01 * cost.energy_pj, str(case)
             numbers = [cost.energy_pj, cost.cycles, *(e for _, e in cost.leakage_pj), *(o.bits for o in cost.occupancy)]
             numbers += [c for _, c in cost.cycles_by_component]
-            numbers += [n for t in cost.traffic for n in (t.accesses, t.accesses_per_instance, t.energy_pj)]
+            rows = [t for t in cost.traffic if t.component not in corrections]
+            numbers += [n for t in rows for n in (t.accesses, t.accesses_per_instance, t.energy_pj)]
             assert min(numbers) >= 0, str(case)
             assert all(t.accesses_per_instance <= t.accesses * (1 + TOLERANCE) for t in cost.traffic), str(case)
 
@@ -216,9 +221,10 @@ class CostModelSuite:
             assert cost.cycles > 0, str(case)
             assert all(c <= cost.cycles * (1 + TOLERANCE) for _, c in cost.cycles_by_component), str(case)
 
-    def test_rows_name_what_exists(self, costs: list[tuple[Case, Cost]]) -> None:
+    def test_rows_name_what_exists(self, model: CostModel, costs: list[tuple[Case, Cost]]) -> None:
         for case, cost in costs:
-            places = {node.name for node in case.architecture.nodes}
+            # A model may count parts that no architecture names, such as a network; it lists them in `parts`.
+            places = {node.name for node in case.architecture.nodes} | set(getattr(model, "parts", ()))
             tensors = {t.name for t in case.problem.tensors} | {""}
             assert {t.component for t in cost.traffic} <= places, str(case)
             assert {t.tensor for t in cost.traffic} <= tensors, str(case)

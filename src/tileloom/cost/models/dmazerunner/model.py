@@ -24,6 +24,7 @@ from tileloom.mapping.tree import MappingTree
 from tileloom.workload.problem import Problem
 
 NETWORK, ROUNDING = "network", "rounding"
+"""Rows of the cost that are no nodes of the chip: the network of the array; what whole energies add to their parts."""
 CHIP_OPTIONS = ("dma_init_cycles", "dma_cycles_per_byte", "dma_frequency", "communication_energy", "bank_bytes")
 """Numbers of a chip that an architecture cannot say."""
 _OPTIONS = {"mode": "str", "strict": "bool", "arch_spec": "str"}
@@ -46,6 +47,8 @@ class DmazerunnerModel:
     strict: bool = False
 
     name: ClassVar[str] = "dmazerunner"
+    parts: ClassVar[tuple[str, ...]] = (NETWORK, ROUNDING)
+    corrections: ClassVar[tuple[str, ...]] = (ROUNDING,)
     profile: ClassVar[Profile] = Profile(
         max_terms_per_axis=2, min_memories=3, max_memories=3, imperfect=True, bypass=False, uneven=False
     )
