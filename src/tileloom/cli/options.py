@@ -58,6 +58,21 @@ ConstraintFiles = Annotated[
     list[Path] | None,
     typer.Option("--constraints", metavar="FILE", help="Rules that narrow the space (YAML); several files: all hold."),
 ]
+Progress = Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither use nor write remembered answers.")]
+StudyOut = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write tables and report.html here.")]
+OnlyLayers = Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be repeated.")]
+MapperOption = Annotated[list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Mapper option.")]
+Gap = Annotated[
+    float,
+    typer.Option("--gap", min=0, max=1, help="Mapper optimal: stop at this proven relative gap; 0 proves the optimum."),
+]
+NodeLimit = Annotated[
+    int,
+    typer.Option(
+        "--node-limit", min=0, help="Mapper optimal: give up after this many nodes with the bound reached; 0 = never."
+    ),
+]
 
 
 def give_text(text: str, losses: Sequence[str], out: Path | None, strict: bool, quiet: bool = False) -> int:

@@ -31,7 +31,6 @@ from tileloom.fusion.store import AnswerStore
 from tileloom.fusion.tiles import DoesNotFitError
 
 Wanted = Literal["energy", "latency", "edp"]
-WANTED: tuple[Wanted, ...] = ("energy", "latency", "edp")
 
 
 @dataclass(frozen=True)

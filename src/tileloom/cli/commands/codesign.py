@@ -12,9 +12,9 @@ from tileloom.cli import options as o
 
 def command(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file (YAML); see docs/codesign.md.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write tables and report.html here.")] = None,
+    out: o.StudyOut = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, where layers are mapped by search.")] = 1,
-    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    progress: o.Progress = False,
     json: o.Json = False,
 ) -> None:
     """Choose a network and an accelerator together: coupled, decoupled, semi-decoupled, with a certificate.

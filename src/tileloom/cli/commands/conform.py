@@ -20,7 +20,7 @@ def command(
     ],
     reference: Annotated[Path, typer.Option("--reference", metavar="DIR", help="Directory of reference rows.")],
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows.")] = None,
-    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    progress: o.Progress = False,
     json: o.Json = False,
 ) -> None:
     """Recompute another tool's published rows.

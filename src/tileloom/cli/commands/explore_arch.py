@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -28,23 +27,17 @@ def command(
     objective: Annotated[str, typer.Option(help="What to minimise: energy, latency or edp.")] = "edp",
     mapper: Annotated[str, typer.Option(help="Search method.")] = "optimal",
     model: o.Model = "loopnest",
-    gap: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Mapper optimal: stop at this proven relative gap; 0 proves the optimum."),
-    ] = 0.0,
-    node_limit: Annotated[
-        int,
-        typer.Option(min=0, help="Mapper optimal: give up after this many nodes with the bound reached; 0 = never."),
-    ] = 300_000,
-    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Mapper option.")] = None,
-    layer: Annotated[list[str] | None, typer.Option(help="Only this layer; may be repeated.")] = None,
+    gap: o.Gap = 0.0,
+    node_limit: o.NodeLimit = 300_000,
+    option: o.MapperOption = None,
+    layer: o.OnlyLayers = None,
     size: o.Size = None,
     bind: o.Bind = None,
     bits: o.Bits = None,
     variables: o.Variables = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor write remembered answers.")] = False,
-    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write tables and report.html here.")] = None,
+    no_cache: o.NoCache = False,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """Map every layer on every variant of ARCH: aspect ratios, fill bandwidths, or both.

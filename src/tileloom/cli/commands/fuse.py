@@ -78,7 +78,7 @@ def command(
     variables: o.Variables = None,
     out: Annotated[Path | None, typer.Option(help="Write results and report.html here; a killed run goes on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    progress: o.Progress = False,
     json: o.Json = False,
 ) -> None:
     """Run a network depth first: energy and latency over tile sizes, overlap-storing modes and cuts.

@@ -47,10 +47,10 @@ def command(
     constraints: o.ConstraintFiles = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     cache: Annotated[Path | None, typer.Option(help="Folder of remembered answers.")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor write remembered answers.")] = False,
+    no_cache: o.NoCache = False,
     variables: o.Variables = None,
     explain: Annotated[bool, typer.Option(help="Say what the search pruned.")] = False,
-    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    progress: o.Progress = False,
     json: o.Json = False,
 ) -> None:
     """Map every layer of NETWORK onto ARCH, with proof.

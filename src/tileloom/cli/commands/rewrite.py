@@ -28,7 +28,7 @@ def command(
     arch: Annotated[
         str | None, typer.Option("--arch", metavar="ARCH", help="Also cost the moves on this chip.")
     ] = None,
-    layer: Annotated[list[str] | None, typer.Option(help="Only this layer; may be repeated.")] = None,
+    layer: o.OnlyLayers = None,
     size: o.Size = None,
     bind: o.Bind = None,
     bits: o.Bits = None,

@@ -24,7 +24,7 @@ def command(
         float | None,
         typer.Option(min=0, help="CPU seconds a layer, after which its best so far and a bound are given."),
     ] = None,
-    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    progress: o.Progress = False,
     json: o.Json = False,
 ) -> None:
     """NeuroSpector's bottom-up search against the proven optimum, layer by layer."""

@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="dMazeRunner's studies, faithful or corrected.")
 
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write tables and report.html here.")]
 LayerName = Annotated[
     str, typer.Option("--layer", metavar="L", help="Number (0 to 5) or name in its table of ResNet layers.")
 ]
 Mode = Annotated[str, typer.Option("--mode", help="faithful (the original's numbers) or corrected.")]
-Progress = Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")]
 Numbers = Annotated[str | None, typer.Option(metavar="N,N", help="Only these sizes, separated by commas.")]
 
 
@@ -31,7 +29,7 @@ def validation(
     table: Annotated[
         Path | None, typer.Option("--table", metavar="CSV", help="Rows in the original's form; default: 11 of its 21.")
     ] = None,
-    out: Out = None,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """Energy against Yang et al., dataflow by dataflow."""
@@ -48,8 +46,8 @@ def memory(
     mode: Mode = "corrected",
     spm: Numbers = None,
     rf: Numbers = None,
-    progress: Progress = False,
-    out: Out = None,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """Sizes of scratchpad and registers at 256 PEs, each with its energy: 49 chips."""
@@ -73,8 +71,8 @@ def design(
     pes: Numbers = None,
     spm: Numbers = None,
     rf: Numbers = None,
-    progress: Progress = False,
-    out: Out = None,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """PEs, scratchpad and registers: the 477 plausible chips, or as the original the 612 others (--mode faithful)."""
@@ -105,8 +103,8 @@ def rapid(
     cost_to: Annotated[
         int, typer.Option(min=0, help="Cost every mapping up to so many; prove the best above.")
     ] = 200_000,
-    progress: Progress = False,
-    out: Out = None,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """Its filters against the whole space: mappings left, time, quality lost."""
@@ -136,8 +134,8 @@ def model(
         tuple[float, float, float], typer.Option(metavar="PE RF SPM", help="Utilisation to start from.")
     ] = (0.8, 0.8, 0.5),
     min_methods: Annotated[int, typer.Option(min=1, help="Mappings that are enough.")] = 100,
-    progress: Progress = False,
-    out: Out = None,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """The auto-optimizer on a whole model; totals weighted by instances, and as the original prints them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,19 +11,12 @@ from tileloom.cli.study_view import show_study
 
 app = typer.Typer(no_args_is_help=True, help="Union's case studies: algorithms, mappers, array shapes, fill bandwidth.")
 
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write tables and report.html here.")]
 Chip = Annotated[str, typer.Option("--arch", metavar="ARCH", help="Library name or YAML file of the chip.")]
-Gap = Annotated[float, typer.Option(min=0, max=1, help="Stop at this proven relative gap; 0 proves the optimum.")]
-Nodes = Annotated[
-    int, typer.Option("--node-limit", min=0, help="Give up after this many nodes, with the bound; 0 = never.")
-]
 LayerNames = Annotated[
     list[str] | None,
     typer.Option("--layer", metavar="NAME", help="resnet50-1..3, dlrm-1..3 or bert-1..3; may be repeated."),
 ]
 Mapper = Annotated[str, typer.Option(help="Search method.")]
-Progress = Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither use nor write remembered answers.")]
 NODES = 2_000_000
 
 
@@ -37,11 +29,11 @@ def algorithms(
     extent: Annotated[
         list[int] | None, typer.Option(min=1, help="Of every index; may be repeated (16 and 32).")
     ] = None,
-    gap: Gap = 0.0,
-    node_limit: Nodes = NODES,
-    no_cache: NoCache = False,
-    progress: Progress = False,
-    out: Out = None,
+    gap: o.Gap = 0.0,
+    node_limit: o.NodeLimit = NODES,
+    no_cache: o.NoCache = False,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """Native loops against TTGT on tensor contractions, with any dims and with one dim on an axis of the array."""
@@ -69,11 +61,11 @@ def mappers(
     model: Annotated[
         list[str] | None, typer.Option("--model", metavar="MODEL", help="May be repeated (loopnest and maestro).")
     ] = None,
-    gap: Gap = 0.0,
-    node_limit: Nodes = NODES,
-    no_cache: NoCache = False,
-    progress: Progress = False,
-    out: Out = None,
+    gap: o.Gap = 0.0,
+    node_limit: o.NodeLimit = NODES,
+    no_cache: o.NoCache = False,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """Every mapper, and fixed dataflows with their best tiles, under every cost model."""
@@ -103,11 +95,11 @@ def aspect(
     layer: LayerNames = None,
     mapper: Mapper = "optimal",
     model: o.Model = "loopnest",
-    gap: Gap = 0.0,
-    node_limit: Nodes = NODES,
-    no_cache: NoCache = False,
-    progress: Progress = False,
-    out: Out = None,
+    gap: o.Gap = 0.0,
+    node_limit: o.NodeLimit = NODES,
+    no_cache: o.NoCache = False,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """Shapes of a flexible array with one dim per axis: union-edge from 1x256 to 16x16, union-cloud from 1x2048 to 32x64."""
@@ -143,11 +135,11 @@ def fill_bandwidth(
     layer: LayerNames = None,
     mapper: Mapper = "optimal",
     model: o.Model = "loopnest",
-    gap: Gap = 0.0,
-    node_limit: Nodes = NODES,
-    no_cache: NoCache = False,
-    progress: Progress = False,
-    out: Out = None,
+    gap: o.Gap = 0.0,
+    node_limit: o.NodeLimit = NODES,
+    no_cache: o.NoCache = False,
+    progress: o.Progress = False,
+    out: o.StudyOut = None,
     json: o.Json = False,
 ) -> None:
     """Bandwidth from the top memory into the chiplets of a package, and where more of it stops helping."""

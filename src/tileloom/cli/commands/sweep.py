@@ -22,7 +22,7 @@ def command(
     scheduler: Annotated[str | None, typer.Option(help="Address or file of a running Dask scheduler.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read the study and say how large it is.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html (extra 'plot').")] = True,
-    progress: Annotated[bool, typer.Option("--progress", help="Draw a progress bar without a terminal.")] = False,
+    progress: o.Progress = False,
     json: o.Json = False,
 ) -> None:
     """Evaluate every design of STUDY and keep the best trade-offs.

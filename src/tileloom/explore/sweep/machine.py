@@ -28,8 +28,6 @@ FIELDS = (
 """Whole numbers of MaestroHardware that a study may set, sweep or link."""
 OTHERS = ("technology", "dataflow")
 """Names that a study may sweep besides."""
-AS_REQUIRED = 0
-"""A buffer size that is not given: as large as the mapping requires, as in MAESTRO."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ METRICS = ("cycles", "energy_pj", "area_mm2", "power_mw", "edp", "utilization")
 """What is known of every design: columns of results, and what constraints and objectives may name."""
 METRIC_NAMES = {"latency": "cycles", "energy": "energy_pj", "area": "area_mm2", "power": "power_mw"}
 """Short forms."""
-ENGINES = ("bulk", "mapped")
 
 Name = Annotated[str, Field(min_length=1, max_length=400)]
 Whole = Annotated[int, Strict(), Field(ge=1)]

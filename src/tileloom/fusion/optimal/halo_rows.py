@@ -24,9 +24,6 @@ from tileloom.search.optimal.arrays import Floats, Ints
 from tileloom.search.optimal.kernels import EDP, ENERGY, LATENCY
 from tileloom.workload.problem import Tensor
 
-MOST_ROWS = 4000
-"""Combinations of rows that are compared at once."""
-
 
 @dataclass(frozen=True)
 class Variant:

@@ -141,7 +141,15 @@ def fused_optimal(
         and result.mapping is not None
         and reads_early(graph, result.mapping, _kept(graph, found.choices))
     ):
-        rest = fused_optimal(graph, objective, gap=gap, max_fused_loops=0, reversed_copies=reversed_copies)
+        rest = fused_optimal(
+            graph,
+            objective,
+            gap=gap,
+            max_fused_loops=0,
+            reversed_copies=reversed_copies,
+            max_steps=max_steps,
+            time_limit_s=time_limit_s,
+        )
         lower = min(rest.value, lower)
         return replace(rest, status="stopped" if lower < rest.value else rest.status, lower_bound=lower)
     return replace(

@@ -13,8 +13,6 @@ from tileloom.core.factors import divisors
 Loops = tuple[tuple[int, int], ...]
 """(dim, trips), outermost first."""
 
-MAX_ORDERS = 50_000
-
 
 @lru_cache(maxsize=65536)
 def block_orders(loops: Loops, first: int, per_dim: int) -> tuple[Loops, ...]:

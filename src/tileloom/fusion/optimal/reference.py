@@ -41,11 +41,6 @@ class Row:
     walks: tuple[tuple[str, tuple[int, ...]], ...]
 
 
-def best_value(graph: FusedGraph, objective: Objective, *, max_loops: int = 99, loops_per_dim: int = 1) -> float:
-    """Least energy, cycles or their product over all schedules; inf when none is legal."""
-    return best_of(graph, all_rows(graph, max_loops, loops_per_dim), objective)
-
-
 def all_rows(graph: FusedGraph, max_loops: int = 99, loops_per_dim: int = 1) -> list[list[Row]]:
     """Per layer every mapping that is not worse than another in every number; capacities play no part."""
     return [_undominated(list(_rows(graph, i, max_loops, loops_per_dim))) for i in range(len(graph.layers))]

@@ -59,6 +59,7 @@ class Solver:
         self.counts = self.narrow.counts
         self.joiner = Joiner(graph, kinds, objective, self.budget)
         self.best, self.lower = inf, 0.0
+        self.unshared = inf
         self.choices: tuple[Choice, ...] = ()
 
     def value(self, energy: float, cycles: float) -> float:
@@ -82,7 +83,7 @@ class Solver:
 
         known   value of some schedule of the space, found otherwise: what costs more is not looked at
         """
-        unfused = self.alone = self.unfused()
+        unfused = self.unshared = self.unfused()
         self.best = min(unfused, known * (1 + SLACK))
         self.lower = self.value(*self.narrow.whole)
         stopped = False
@@ -133,7 +134,7 @@ class Solver:
 
     def _is_proved(self, gap: float) -> bool:
         """Whether the best schedule known is within the gap (without one: the one layer by layer)."""
-        value = self.best if self.choices else self.alone
+        value = self.best if self.choices else self.unshared
         return isfinite(value) and value * (1 - max(gap, SLACK)) <= self.lower
 
     def _alone(self) -> tuple[Choice, ...]:

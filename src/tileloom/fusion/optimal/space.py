@@ -13,7 +13,7 @@ from itertools import chain, combinations, pairwise, permutations, product
 from tileloom.architecture.model import EVERYTHING, Architecture, Fanout, Memory
 from tileloom.fusion.optimal.symmetry import is_mirrored, mirrors, out_of_order
 from tileloom.mapping.constraints import FREE
-from tileloom.mapping.layout import Place, frame_of
+from tileloom.mapping.layout import frame_of
 from tileloom.mapping.utilization import may_lie_on
 from tileloom.search.optimal.space import Setting, Slot, Template
 from tileloom.workload.problem import Problem
@@ -206,11 +206,6 @@ def _halo_choices(
         ]
         choices.append([*halo, -1] if halo and block < fused else halo or [-1])
     yield from product(*choices)
-
-
-def places_above(memory: int, axes: tuple[Place, ...]) -> bool:
-    """Whether an array of instances lies above a memory."""
-    return any(a.memories_above <= memory for a in axes)
 
 
 def single_memories(architecture: Architecture) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from tileloom.workload.problem import MAX_EXTENT, Problem
 
 MAX_CONTRACTIONS = 10_000
 MAX_LINE = 4096
-MAX_FAULTS = 50
 BUDGET_BYTES = 200 * 2**20
 """Size of the largest tensor of a contraction whose sizes are chosen by the benchmark's rule."""
 
