@@ -11,7 +11,8 @@ from tileloom.fusion.optimal.build import Chain, chain_of
 from tileloom.fusion.optimal.graph import FusedGraph
 from tileloom.fusion.optimal.groups import Key
 from tileloom.fusion.optimal.halo_plan import HaloAxis, TileLoop, is_halo
-from tileloom.fusion.optimal.halo_rows import HaloSource, entries_of
+from tileloom.fusion.optimal.halo_rows import HaloSource
+from tileloom.fusion.optimal.halo_stays import entries_of
 from tileloom.fusion.optimal.halo_tiles import resized
 from tileloom.fusion.optimal.rows import KindRows
 from tileloom.mapping.halo import tile_name
